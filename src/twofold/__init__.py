@@ -1,0 +1,1 @@
+"""Twofold: CQRS with event sourcing."""

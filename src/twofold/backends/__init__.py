@@ -1,0 +1,1 @@
+"""ONE ROOM PER DATABASE: each implements the ports with the same file names."""

@@ -1,0 +1,1 @@
+"""SQLite: one file for the log, a second one for the read models."""

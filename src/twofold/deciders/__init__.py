@@ -1,0 +1,1 @@
+"""COMMANDS → EVENTS: aggregates, boundaries, and the loop that loads, decides, appends and tries again."""

@@ -1,0 +1,1 @@
+"""EVENTS → READ MODELS: rows as folds of the log."""

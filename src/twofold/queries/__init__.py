@@ -1,0 +1,1 @@
+"""QUESTIONS → ANSWERS: typed queries over the rows of read models."""

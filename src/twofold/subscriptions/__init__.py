@@ -1,0 +1,1 @@
+"""FOLLOW THE LOG: the engine that reads once and feeds every read model."""

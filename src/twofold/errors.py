@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import ClassVar
 
 
 class TwofoldError(Exception):
@@ -226,7 +225,7 @@ class StoreUnavailableError(StoreError):
 class OutcomeUnknownError(StoreError):
     """The connection broke while an append was being committed: it may or may not have happened."""
 
-    code: ClassVar[str] = "outcome-unknown"
+    code = "outcome-unknown"
     remedy = "Send the same command again with the same command id: it gives the one true answer."
 
     def __init__(self, fact: str, *, key: str | None = None) -> None:

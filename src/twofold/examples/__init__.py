@@ -1,0 +1,1 @@
+"""The examples: small applications, each a package of events, write model, read models and questions."""

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -27,6 +26,7 @@ _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,4})?", re.ASCII)
 _encode = msgspec.json.Encoder().encode
 _decoders: dict[type, Callable[[bytes], Any]] = {}
+_risky: dict[type, tuple[str, ...]] = {}
 
 
 def encode(message: object) -> bytes:
@@ -134,9 +134,14 @@ def check(value: object, path: str, depth: int = 1) -> None:
             check(getattr(value, name), f"{path}.{name}", depth + 1)
 
 
-@cache
 def risky_fields(cls: type) -> tuple[str, ...]:
     """The fields whose values need ``check``: all but those whose every value is safe once encoded and decoded."""
+    if cls not in _risky:
+        _risky[cls] = _find_risky_fields(cls)
+    return _risky[cls]
+
+
+def _find_risky_fields(cls: type) -> tuple[str, ...]:
     safe = {msgspec.inspect.StrType, msgspec.inspect.BoolType, msgspec.inspect.DateType, msgspec.inspect.UUIDType,
             msgspec.inspect.NoneType, msgspec.inspect.EnumType, msgspec.inspect.LiteralType}  # fmt: skip
     info = msgspec.inspect.type_info(cls)

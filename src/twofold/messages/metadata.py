@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -24,7 +24,10 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Metadata(Context, frozen=True, kw_only=True, omit_defaults=True):
-    """The context of an event, what caused it, and when it was recorded (UTC; told, never used to order)."""
+    """The context of an event, what caused it, and when it was recorded (UTC; told, never used to order).
+
+    A correlation or causation that is not given is the command itself: it is stored once, as ``command_id``.
+    """
 
     event_id: str
     command_id: str | None = None
@@ -53,11 +56,29 @@ class Recorded(msgspec.Struct, Generic[E], frozen=True):
     @property
     def metadata(self) -> Metadata:
         """Decoded when asked for, because most readers never do."""
-        return _decode(self.raw_metadata)
+        found = _decode(self.raw_metadata)
+        return msgspec.structs.replace(
+            found,
+            correlation_id=found.correlation_id or found.command_id,
+            causation_id=found.causation_id or found.command_id,
+        )
 
     @property
     def recorded_at(self) -> datetime:
         return self.metadata.recorded_at
+
+
+def metadata_json(context: Context, command_id: str, recorded_at: datetime) -> Iterator[bytes]:
+    """The metadata of one event after the other of an append, as JSON: the same but for the event's id."""
+    shared = Metadata(
+        event_id="",
+        command_id=command_id,
+        recorded_at=recorded_at,
+        **{name: getattr(context, name) for name in Context.__struct_fields__},
+    )
+    before, after = msgspec.json.encode(shared).split(b'"event_id":""', 1)
+    while True:
+        yield b'%s"event_id":"%s"%s' % (before, new_id().encode(), after)
 
 
 def new_id() -> str:

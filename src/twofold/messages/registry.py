@@ -125,8 +125,13 @@ def tags_of(event: object, names: Iterable[str]) -> tuple[str, ...]:
 
 
 def tag(name: str, value: object) -> str:
-    """How a tag is written. Values that are not text are written as in JSON."""
-    return f"{name}={value if isinstance(value, str) else encode(value).decode().strip(chr(34))}"
+    """How a tag is written."""
+    return f"{name}={text_of(value)}"
+
+
+def text_of(value: object) -> str:
+    """A key or tag as text: itself, or as JSON writes it (``2010-12-01``, ``true``, a UUID in its usual form)."""
+    return value if isinstance(value, str) else encode(value).decode().strip('"')
 
 
 def _by_name(classes: Iterable[type[M]]) -> dict[str, type[M]]:
@@ -160,4 +165,4 @@ def _upcasting(event: type[Event], chain: Sequence[Upcast]) -> Callable[[bytes],
     return decode
 
 
-__all__ = ["InvalidInputError", "Registry", "StoredRow", "tag", "tags_of"]
+__all__ = ["InvalidInputError", "Registry", "StoredRow", "tag", "tags_of", "text_of"]

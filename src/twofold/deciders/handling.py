@@ -10,10 +10,10 @@ from twofold.deciders.decision import Decision
 from twofold.deciders.definition import Subject
 from twofold.deciders.receipt import Receipt, token_at
 from twofold.deciders.states import State, States, Turns
-from twofold.deciders.wish import Decided, Wish, decided_by
+from twofold.deciders.wish import Decided, Wish, Written, decided_by, recorded_by
 from twofold.errors import ConflictError, Rejected, UnknownMessageError
 from twofold.messages.codec import validated
-from twofold.messages.message import Command, Event
+from twofold.messages.message import Command
 from twofold.messages.metadata import Context
 from twofold.messages.naming import name_of
 from twofold.messages.registry import Registry
@@ -39,7 +39,7 @@ class Handling:
         registry: Registry,
         clock: Clock,
         head: Head,
-        attempts_max: int = 20,
+        attempts_max: int = 100,
     ) -> None:
         self._decisions, self._states, self._appender, self._store = decisions, states, appender, store
         self._registry, self._clock, self._head = registry, clock, head
@@ -91,24 +91,23 @@ class Handling:
             head = (await self._store.head()).position
             return self._receipt(wish, Appended(head + 1, head, {}))
         encoded = [(state, *self._registry.encode(event)) for state, event in pairs]
-        appended = await self._appender.append(wish.append(encoded, states))
+        append = wish.append(encoded, states)
+        appended = await self._appender.append(append)
         if not appended.replayed:
+            recorded = recorded_by(append, encoded, appended)
             for state in states:
-                await self._evolve(state, [(owner, event, tags) for owner, event, _, tags in encoded], appended)
+                await self._evolve(state, [each for each in recorded if state.owns(*each)], appended)
         return self._receipt(wish, appended)
 
-    async def _evolve(self, state: State, events: Sequence[tuple[State, Event, tuple[str, ...]]], done: Appended) -> None:
-        """Bring a state up to its own append. The append is done: no failure here may deny it."""
+    async def _evolve(self, state: State, own: Sequence[Written], appended: Appended) -> None:
+        """Bring a state up to its own append. That is done and durable: no failure here may deny it."""
         try:
-            if state.wants_recorded:
-                await self._states.refresh(state)
-            else:
-                state.take(event for owner, event, tags in events if state.owns(owner, event, tags))
-                state.at = done.last if state.subject.definition.is_boundary else done.versions.get(state.stream, state.at)
-                await self._states.keep(state)
+            state.take(recorded for _, recorded, _ in own)
+            state.at = appended.last if state.is_boundary else appended.versions.get(state.stream, state.at)
+            await self._states.keep(state)
         except Exception:
             self._states.forget(state.subject)
-            log.exception("%s was appended, but its state cannot be folded; it will be loaded anew", state.stream)
+            log.exception("%s was appended to, but cannot be folded here; it will be loaded anew", state.stream)
 
     async def _same_answer_or(self, refusal: Rejected, wish: Wish) -> Receipt:
         """A repeated command may be refused only because its first time succeeded: then it gets that answer again."""

@@ -25,7 +25,7 @@ PAGE_MAX = 5000
 class State:
     """A folded state and where it stands: ``at`` is its stream's version, for a boundary a position."""
 
-    __slots__ = ("at", "criteria", "kept_at", "stream", "subject", "value", "wants_recorded")
+    __slots__ = ("at", "criteria", "is_boundary", "kept_at", "stream", "subject", "value")
 
     def __init__(self, subject: Subject, value: Any, at: int = 0) -> None:
         self.subject = subject
@@ -34,33 +34,36 @@ class State:
         self.kept_at = at
         self.stream = subject.stream
         self.criteria = subject.criteria
-        self.wants_recorded = any(handler.wants_recorded for handler in subject.definition.evolvers.values())
+        self.is_boundary = subject.definition.is_boundary
 
-    def owns(self, owner: State, event: object, tags: Collection[str]) -> bool:
+    def owns(self, owner: State, recorded: Recorded[Event], tags: Collection[str]) -> bool:
         """Whether an event, written for ``owner``, is one of those that this state folds to."""
-        if not self.subject.definition.is_boundary:
+        if not self.is_boundary:
             return owner is self
-        return type(event) in self.subject.definition.evolvers and set(self.criteria.items[0].tags) <= set(tags)
+        return self.criteria.matches(recorded.type, tags)
 
-    def take(self, events: Iterable[Event | Recorded[Event]]) -> None:
+    def take(self, events: Iterable[Recorded[Event]]) -> None:
         """Fold events in order; those that its class does not evolve are passed over."""
         fold(self.subject.definition, self.value, events)
 
 
-def fold(definition: Definition, value: Any, events: Iterable[Any]) -> None:
-    """Fold events, or recorded ones where the class wants those, into a state."""
+def fold(definition: Definition, value: Any, events: Iterable[Recorded[Event]]) -> None:
+    """Fold events into a state.
+
+    Raises ``FoldError`` for one that the class evolves but that cannot be decoded: the state would be wrong.
+    """
     handlers = definition.evolvers
-    for each in events:
-        event = each.event if type(each) is Recorded else each
+    for recorded in events:
+        event = recorded.event
         handler = handlers.get(type(event))
         if handler is not None:
-            handler.function(value, each if handler.wants_recorded else event)
+            handler.function(value, recorded if handler.wants_recorded else event)
         elif type(event) is OpaqueEvent and event.type in definition.type_names:
             raise FoldError(
                 definition.cls.__name__,
                 event_type=event.type,
-                position=getattr(each, "position", 0),
-                key=getattr(each, "stream", ""),
+                position=recorded.position,
+                key=recorded.stream,
                 reason=event.reason,
             )
 
@@ -106,12 +109,6 @@ class States:
                 await self.keep(state)
                 return changed
 
-    async def past(self, subject: Subject, events: Iterable[Recorded[Event]]) -> Any:
-        """A fresh state folded from just these events."""
-        state = State(subject, subject.new())
-        state.take(events)
-        return state.value
-
     async def keep(self, state: State) -> None:
         """Save a snapshot if the policy says so. It is a cache: a failure is told and costs nothing but time."""
         definition = state.subject.definition
@@ -135,7 +132,7 @@ class States:
             self._states.popitem(last=False)
 
     async def _read(self, state: State) -> Page:
-        if state.subject.definition.is_boundary:
+        if state.is_boundary:
             return await self._store.read(after=state.at, criteria=state.criteria, count_max=PAGE_MAX)
         return await self._store.read_stream(state.stream, after=state.at, count_max=PAGE_MAX)
 

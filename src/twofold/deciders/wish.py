@@ -11,13 +11,15 @@ from twofold.deciders.decision import Decision
 from twofold.deciders.states import State
 from twofold.errors import DefinitionError
 from twofold.messages.message import Command, Event
-from twofold.messages.metadata import Context, metadata_json, new_id
+from twofold.messages.metadata import Context, Recorded, metadata_json, new_id
 from twofold.messages.naming import name_of, version_of
 from twofold.store.limits import checked_key
-from twofold.store.port import Append, Condition, NewEvent
+from twofold.store.port import Append, Appended, Condition, NewEvent
 
 Decided: TypeAlias = list[tuple[State, Event]]
 Encoded: TypeAlias = tuple[State, Event, bytes, tuple[str, ...]]
+Written: TypeAlias = tuple[State, Recorded[Event], tuple[str, ...]]
+"""An event that was appended: for whose stream, as the log holds it, its tags."""
 
 
 class Wish:
@@ -41,10 +43,8 @@ class Wish:
                 NewEvent(owner.stream, name_of(type(event)), version_of(type(event)), data, next(metadata), tags)
                 for owner, event, data, tags in encoded
             ),
-            expected={state.stream: state.at for state in states if not state.subject.definition.is_boundary},
-            conditions=tuple(
-                Condition(state.criteria, state.at) for state in states if state.subject.definition.is_boundary
-            ),
+            expected={state.stream: state.at for state in states if not state.is_boundary},
+            conditions=tuple(Condition(state.criteria, state.at) for state in states if state.is_boundary),
             key=self.command_id,
             digest=self.digest,
         )
@@ -62,4 +62,18 @@ def decided_by(wish: Wish, states: Sequence[State]) -> Decided:
                 remedy="Yield pairs: one of the function's parameters, and an event for its stream.",
             )
         found.append((owners[id(value)], event))
+    return found
+
+
+def recorded_by(append: Append, encoded: Sequence[Encoded], appended: Appended) -> list[Written]:
+    """The events of an append as the log now holds them, without asking it."""
+    versions = dict(appended.versions)
+    for new in append.events:
+        versions[new.stream] -= 1
+    found: list[Written] = []
+    for position, (new, (owner, event, _, tags)) in enumerate(zip(append.events, encoded, strict=True), appended.first):
+        versions[new.stream] += 1
+        version = versions[new.stream]
+        recorded = Recorded(event, position, new.stream, version, new.type, new.schema, new.data, new.metadata)
+        found.append((owner, recorded, tags))
     return found

@@ -40,7 +40,9 @@ class Event(Message):
 
         Raises ``TypeError`` where a field without default is neither there nor given.
         """
-        same = {name: getattr(source, name) for name in cls.__struct_fields__ if name not in more and hasattr(source, name)}
+        same = {
+            name: getattr(source, name) for name in cls.__struct_fields__ if name not in more and hasattr(source, name)
+        }
         return cls(**same, **more)
 
 

@@ -47,7 +47,9 @@ def version_of(cls: type) -> int:
 def snake_name_of(cls: type) -> str:
     """The stable name of a class that names a category or a table: in snake case unless given."""
     name = name_of(cls)
-    return name if name != cls.__name__ else re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    return (
+        name if name != cls.__name__ else re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    )
 
 
 def _stored_as(cls: type) -> tuple[str, int]:

@@ -30,7 +30,9 @@ def checked_stream(stream: str) -> str:
     system, and ``.`` and ``..`` are no ids, so that a name is always safe in a path or URL.
     """
     if stream.startswith("$"):
-        raise InvalidInputError(f"Stream names with $ are reserved (stream: {_short(stream)})", what="stream", remedy=_IDS)
+        raise InvalidInputError(
+            f"Stream names with $ are reserved (stream: {_short(stream)})", what="stream", remedy=_IDS
+        )
     if not _STREAM.fullmatch(stream) or stream.partition("-")[2] in (".", ".."):
         raise InvalidInputError(f"Not a stream name: {_short(stream)}", what="stream", remedy=_IDS)
     return _at_most(stream, STREAM_BYTES_MAX, "stream")
@@ -46,7 +48,11 @@ def checked_tag(tag: str) -> str:
 def checked_key(key: str) -> str:
     """An idempotency key (a command id) of printable ASCII, or ``InvalidInputError``."""
     if not _KEY.fullmatch(key):
-        raise InvalidInputError(f"Not a command id: {_short(key)}", what="command_id", remedy="Use printable ASCII without quotes and backslashes.")
+        raise InvalidInputError(
+            f"Not a command id: {_short(key)}",
+            what="command_id",
+            remedy="Use printable ASCII without quotes and backslashes.",
+        )
     return _at_most(key, KEY_BYTES_MAX, "command id")
 
 
@@ -72,7 +78,9 @@ def checked(append: Append) -> Append:
         checked_version(condition.after, "after")
     size = sum(map(_checked_event, append.events))
     if size > APPEND_BYTES_MAX:
-        raise InvalidInputError(f"{size} bytes in one append, at most {APPEND_BYTES_MAX}", what="events", remedy="Split it.")
+        raise InvalidInputError(
+            f"{size} bytes in one append, at most {APPEND_BYTES_MAX}", what="events", remedy="Split it."
+        )
     return append
 
 
@@ -95,7 +103,9 @@ def _checked_event(event: NewEvent) -> int:
 
 def _at_most(text: str, bytes_max: int, what: str) -> str:
     if len(text) * 4 > bytes_max and (size := len(text.encode())) > bytes_max:
-        raise InvalidInputError(f"The {what} has {size} bytes, at most {bytes_max} ({_short(text)})", what=what, remedy=_LESS)
+        raise InvalidInputError(
+            f"The {what} has {size} bytes, at most {bytes_max} ({_short(text)})", what=what, remedy=_LESS
+        )
     return text
 
 

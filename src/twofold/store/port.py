@@ -124,8 +124,13 @@ class EventStore(Protocol):
         ...
 
     async def read(
-        self, *, after: int = 0, criteria: Criteria = EVERYTHING, category: str | None = None,
-        count_max: int = 1000, bytes_max: int = 8 << 20,
+        self,
+        *,
+        after: int = 0,
+        criteria: Criteria = EVERYTHING,
+        category: str | None = None,
+        count_max: int = 1000,
+        bytes_max: int = 8 << 20,
     ) -> Page:
         """The log in order of position: what matches the criteria and, if given, belongs to the category.
 
@@ -134,8 +139,14 @@ class EventStore(Protocol):
         ...
 
     async def read_stream(
-        self, stream: str, *, after: int = 0, until: int | None = None, backwards: bool = False,
-        count_max: int = 1000, bytes_max: int = 8 << 20,
+        self,
+        stream: str,
+        *,
+        after: int = 0,
+        until: int | None = None,
+        backwards: bool = False,
+        count_max: int = 1000,
+        bytes_max: int = 8 << 20,
     ) -> Page:
         """One stream, the versions in ``(after, until]``, upwards or downwards.
 

@@ -1,0 +1,33 @@
+"""Everything put together: ``twofold run --app twofold.examples.shop.app:app``."""
+
+from __future__ import annotations
+
+from twofold import App
+from twofold.examples.shop.questions import customer_orders, get_order, order_stats, sales_by_month, top_items
+from twofold.examples.shop.read_models import ItemSales, OrderDetails, OrderList, SalesAnalytics
+from twofold.examples.shop.write_model import BadDebt, Customer, Holding, Order, WriteOff
+
+
+def shop(store: str = "sqlite:///shop.db") -> App:
+    """The shop on a database: a file beside you, or ``postgresql://…``. Nothing is opened before it is started."""
+    return App(
+        Customer,
+        Order,
+        Holding,
+        BadDebt,
+        WriteOff,
+        OrderList,
+        OrderDetails,
+        SalesAnalytics,
+        ItemSales,
+        get_order,
+        customer_orders,
+        order_stats,
+        sales_by_month,
+        top_items,
+        store=store,
+        name="shop",
+    )
+
+
+app = shop()

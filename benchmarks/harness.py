@@ -63,7 +63,7 @@ class Claim:
     """What is measured. ``sides`` holds ``product`` and, where they exist, ``limit``, ``peer`` and others by name.
 
     With ``afresh`` every turn begins in new rooms; otherwise the rooms are prepared once and measured repeatedly.
-    ``notes`` is asked at the end.
+    ``turns_max`` is for what takes minutes; ``notes`` is asked at the end.
     """
 
     name: str
@@ -72,6 +72,7 @@ class Claim:
     goals: Mapping[Backend, Sequence[Goal]]
     afresh: bool = True
     missing: Mapping[str, frozenset[Backend]] = field(default_factory=dict)
+    turns_max: int = 100
     notes: Callable[[], str] = lambda: ""
 
     def sides_on(self, backend: Backend) -> Mapping[str, Side]:
@@ -111,9 +112,10 @@ def measure(claim: Claim, rooms: Rooms, effort: Effort) -> Result:
     sides = claim.sides_on(rooms.backend)
     values: dict[str, list[float]] = {name: [] for name in sides}
     take = _turns_in_new_rooms if claim.afresh else _turns_in_the_same_rooms
-    for name, value in take(sides, rooms, effort.turns):
+    turns = min(effort.turns, claim.turns_max)
+    for name, value in take(sides, rooms, turns):
         values[name].append(value)
-        progress(f"{claim.name} {rooms.backend} {name} {len(values[name])}/{effort.turns}: {value:,.5g} {claim.unit}")
+        progress(f"{claim.name} {rooms.backend} {name} {len(values[name])}/{turns}: {value:,.5g} {claim.unit}")
     return Result(claim, rooms.backend, values, claim.notes())
 
 

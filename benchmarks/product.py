@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import cycle
 from time import perf_counter
-from typing import Any
+from typing import TypeVar
 
 from benchmarks.domain import EnrollFamily, Family, Holding, Keeper
 from benchmarks.rooms import Room
 from twofold import App, Command
+
+T = TypeVar("T")
 
 STREAMS_PER_CALLER = 16
 
@@ -25,7 +27,7 @@ async def enroll(app: App, families: list[str]) -> None:
     await asyncio.gather(*(app.send(EnrollFamily(family_id=each, family_name="Larsson")) for each in families))
 
 
-async def send_for(app: App, seconds: float, callers: list[list[Command]]) -> float:
+async def send_for(app: App, seconds: float, callers: Sequence[Sequence[Command]]) -> float:
     """Sends per second of callers that send their commands round and round, each waiting for its answer."""
     began = perf_counter()
     deadline = began + seconds
@@ -41,7 +43,7 @@ async def _caller(app: App, commands: Iterator[Command], deadline: float) -> int
     return sent
 
 
-async def latencies(app: App, seconds: float, commands: list[Command]) -> list[float]:
+async def latencies(app: App, seconds: float, commands: Sequence[Command]) -> list[float]:
     """What one caller waits for each answer, in microseconds."""
     found: list[float] = []
     deadline = perf_counter() + seconds
@@ -60,5 +62,5 @@ def families(callers: int) -> list[list[str]]:
     return [[f"f-{caller}-{number}" for number in range(STREAMS_PER_CALLER)] for caller in range(callers)]
 
 
-def flat(lists: list[list[Any]]) -> list[Any]:
+def flat(lists: Iterable[Iterable[T]]) -> list[T]:
     return [item for items in lists for item in items]

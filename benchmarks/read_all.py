@@ -9,6 +9,7 @@ import msgspec
 
 from benchmarks import product, raw
 from benchmarks.domain import FamilyEnrolled, PaymentReceived, instalments
+from benchmarks.drivers import driver
 from benchmarks.harness import Claim, Effort, Goal, Side, Sides
 from benchmarks.rooms import Room
 
@@ -64,7 +65,7 @@ def limit(written: raw.Written) -> Side:
     async def side(room: Room) -> Sides:
         await raw.fill(room, written)
         decoders = {kind.__name__: msgspec.json.Decoder(kind).decode for kind in (FamilyEnrolled, PaymentReceived)}
-        async with raw.driver(room) as link:
+        async with driver(room) as link:
             yield lambda: raw.timed_pages(link, PAGE, decoders)
 
     return side
@@ -82,7 +83,8 @@ def peer(events: int) -> Side:
                 app.receive(app.enroll(str(number)), 999)
 
             async def measure() -> float:
-                return app.timed_read_all(PAGE)
+                rate: float = app.timed_read_all(PAGE)
+                return rate
 
             yield measure
 

@@ -91,7 +91,7 @@ def _notes(result: Result) -> str:
         f"{name} {_number(result.value(name))}" for name in result.values if name not in ("product", "limit", "peer")
     ]
     values = sorted(result.values["product"])
-    spread = f"{len(values)} turns, {_number(values[0])} … {_number(values[-1])}"
+    spread = f"{len(values)} turns, {_number(values[0])} … {_number(values[-1])}" if len(values) > 1 else "one turn"
     return "; ".join(part for part in (result.notes, *others, spread) if part)
 
 

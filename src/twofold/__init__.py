@@ -1,1 +1,93 @@
-"""Twofold: CQRS with event sourcing."""
+"""Twofold: CQRS with event sourcing. Two models, one log, and everything between them is a fold.
+
+what is said        Command, Event, Query, Key, Tag, Indexed, stored_as, upcasts
+commands → events   Aggregate, Boundary, decide, decides, by, evolve, snapshots, Rejected
+events → rows       ReadModel, evolve
+questions → answers answers, Reader
+all together        App, Receipt; twofold.sync for scripts; twofold.testing for tests
+what went wrong     TwofoldError and everything below it, in twofold.errors
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from twofold.app import App
+    from twofold.deciders import Aggregate, Boundary, Receipt, by, decide, decides, snapshots
+    from twofold.errors import BehindError, ConflictError, NotFoundError, Rejected, TwofoldError
+    from twofold.messages import (
+        Command,
+        Event,
+        Indexed,
+        Key,
+        Metadata,
+        OpaqueEvent,
+        Query,
+        Recorded,
+        Tag,
+        Upcaster,
+        evolve,
+        stored_as,
+        upcasts,
+    )
+    from twofold.projections import ReadModel
+    from twofold.queries import Reader, answers
+    from twofold.store.criteria import Criteria
+
+__all__ = [
+    "Aggregate",
+    "App",
+    "BehindError",
+    "Boundary",
+    "Command",
+    "ConflictError",
+    "Criteria",
+    "Event",
+    "Indexed",
+    "Key",
+    "Metadata",
+    "NotFoundError",
+    "OpaqueEvent",
+    "Query",
+    "ReadModel",
+    "Reader",
+    "Receipt",
+    "Recorded",
+    "Rejected",
+    "Tag",
+    "TwofoldError",
+    "Upcaster",
+    "answers",
+    "by",
+    "decide",
+    "decides",
+    "evolve",
+    "snapshots",
+    "stored_as",
+    "upcasts",
+]
+
+_HOMES = {
+    "twofold.app": "App",
+    "twofold.deciders": "Aggregate Boundary Receipt by decide decides snapshots",
+    "twofold.errors": "BehindError ConflictError NotFoundError Rejected TwofoldError",
+    "twofold.messages": "Command Event Indexed Key Metadata OpaqueEvent Query Recorded Tag Upcaster evolve stored_as upcasts",
+    "twofold.projections": "ReadModel",
+    "twofold.queries": "Reader answers",
+    "twofold.store.criteria": "Criteria",
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    """Import a name when it is first asked for: a test plugin or ``twofold --help`` does not pay for a database."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'twofold' has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
-from twofold.errors import DefinitionError, InvalidInputError, UnknownMessageError
+from twofold.errors import DefinitionError, UnknownMessageError
 from twofold.messages.codec import decoder, encode, from_json, validated
 from twofold.messages.markers import TAG, marked
 from twofold.messages.message import Command, Event, Message, OpaqueEvent, Query
@@ -149,10 +149,24 @@ def _by_name(classes: Iterable[type[M]]) -> dict[str, type[M]]:
 def _must_be_json(cls: type) -> None:
     try:
         decoder(cls)
+        strange = next(_custom_types(msgspec.inspect.type_info(cls), set()), None)
     except (TypeError, NameError) as error:
-        raise DefinitionError(
-            f"The fields of {cls.__name__} cannot be JSON: {error}", cls, remedy="Use types that msgspec knows."
-        ) from error
+        raise DefinitionError(f"The fields of {cls.__name__} cannot be JSON: {error}", cls, remedy=_TYPES) from error
+    if strange is not None:
+        raise DefinitionError(f"The fields of {cls.__name__} cannot be JSON: {strange!r}", cls, remedy=_TYPES)
+
+
+def _custom_types(info: object, seen: set[int]) -> Iterator[object]:
+    """The types that msgspec would leave to a hook, wherever they are nested."""
+    if isinstance(info, msgspec.inspect.CustomType):
+        yield info.cls
+    elif isinstance(info, tuple):
+        for each in info:
+            yield from _custom_types(each, seen)
+    elif isinstance(info, (msgspec.inspect.Type, msgspec.inspect.Field)) and id(info) not in seen:
+        seen.add(id(info))
+        for name in info.__struct_fields__:
+            yield from _custom_types(getattr(info, name), seen)
 
 
 def _upcasting(event: type[Event], chain: Sequence[Upcast]) -> Callable[[bytes], Event]:
@@ -165,4 +179,6 @@ def _upcasting(event: type[Event], chain: Sequence[Upcast]) -> Callable[[bytes],
     return decode
 
 
-__all__ = ["InvalidInputError", "Registry", "StoredRow", "tag", "tags_of", "text_of"]
+_TYPES = "Use types that msgspec knows: https://jcristharif.com/msgspec/supported-types.html"
+
+__all__ = ["Registry", "StoredRow", "tag", "tags_of", "text_of"]

@@ -48,7 +48,7 @@ class NoAnnotation(Aggregate):
     its_id: Key[str]
 
     @evolve
-    def was_credited(self, event) -> None: ...  # type: ignore[no-untyped-def]  # pyright: ignore
+    def was_credited(self, event) -> None: ...  # type: ignore[no-untyped-def]  # pyright: ignore[reportMissingParameterType]
 
 
 class NoEvent(Aggregate):
@@ -169,7 +169,7 @@ def test_what_is_no_event_cannot_be_decided() -> None:
 def test_the_code_of_a_fold_is_part_of_a_snapshots_name() -> None:
     def account(step: str) -> type[Aggregate]:
         scope: dict[str, Any] = {}
-        exec(  # noqa: S102 - the same class with another fold, as two releases of an app have it
+        exec(
             "from tests.deciders.bank import Credited\nfrom twofold.deciders import Aggregate\n"
             "from twofold.messages import Key, evolve\n"
             "class Account(Aggregate):\n    account_id: Key[str]\n    balance: int = 0\n    @evolve\n"

@@ -1,0 +1,72 @@
+"""Given/then for read models: which rows a history folds to."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from twofold.messages.message import Event
+from twofold.messages.metadata import Recorded
+from twofold.projections import Key, Projection, ReadModel, define
+from twofold.testing.difference import difference
+from twofold.testing.history import History, On
+
+R = TypeVar("R", bound=ReadModel)
+
+STREAM = "example-1"
+"""Where the events of a read model's history are, unless ``on`` says otherwise."""
+
+
+def project(about: type[R], /, *events: Event | On) -> list[R]:
+    """The rows that this history folds to, in the order of their first event."""
+    return GivenRows(about).when(*events).rows
+
+
+class GivenRows(Generic[R]):
+    """What has happened, seen by one read model."""
+
+    def __init__(self, about: type[R], happened: tuple[Event | On, ...] = ()) -> None:
+        self._about = about
+        self._happened = happened
+        self._projection = define(about)
+
+    def when(self, *events: Event | On) -> GivenRows[R]:
+        """The same history with more events at its end."""
+        return GivenRows(self._about, (*self._happened, *events))
+
+    @property
+    def rows(self) -> list[R]:
+        """The rows as they are now, in the order of their first event."""
+        return list(self._by_key().values())
+
+    def then(self, *rows: R) -> GivenRows[R]:
+        """These are the rows, in whatever order."""
+        __tracebackhide__ = True
+        found = self._by_key()
+        expected = {self._projection.row_key(row): row for row in rows}
+        if expected != found:
+            wanted, came = _in_order(expected), _in_order(found)
+            raise AssertionError(f"{self._projection.name} has other rows:\n{difference(wanted, came)}")
+        return self
+
+    def then_nothing(self) -> GivenRows[R]:
+        """There is no row."""
+        __tracebackhide__ = True
+        return self.then()
+
+    def _by_key(self) -> dict[Key, R]:
+        log = History().record(self._happened, stream=STREAM)
+        mine = [recorded for recorded in log if recorded.type in self._projection.types]
+        once, again = _folded(self._projection, mine), _folded(self._projection, mine)
+        if once != again:
+            both = difference(list(once.values()), list(again.values()))
+            raise AssertionError(f"{self._projection.name} folds the same events to other rows each time:\n{both}")
+        return once
+
+
+def _folded(projection: Projection, log: list[Recorded[Event]]) -> dict[Key, Any]:
+    touches, _ = projection.touches(log)
+    return projection.fold(touches, {})
+
+
+def _in_order(rows: dict[Key, R]) -> list[R]:
+    return [rows[key] for key in sorted(rows, key=repr)]

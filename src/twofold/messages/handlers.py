@@ -43,7 +43,7 @@ def evolve(function: F | None = None, /, *, key: Callable[[Any], object] | None 
 
     It must be pure: no clock, database or randomness. Annotate the event as ``Recorded[SomeEvent]`` to get its
     position and metadata too, and as ``A | B`` to take several types. ``key`` is for read models: the key of the
-    row that the event changes (a tuple where the key has several fields).
+    row that the event changes (a tuple where the key has several fields, a list of keys where it changes several rows).
     """
 
     def mark(marked: F) -> F:

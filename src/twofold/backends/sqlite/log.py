@@ -1,0 +1,158 @@
+"""The log in one SQLite file, or in memory for as long as it is open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import apsw
+
+from twofold.backends.sqlite.connection import Database, Synchronous
+from twofold.backends.sqlite.criteria import Search, Span, page
+from twofold.backends.sqlite.judge import Flush
+from twofold.backends.sqlite.migrations import Schema
+from twofold.backends.sqlite.news import News
+from twofold.backends.sqlite.rows import bounded
+from twofold.backends.sqlite.transaction import transaction
+from twofold.errors import StoreRefusedError
+from twofold.store.criteria import EVERYTHING, Criteria
+from twofold.store.migrations import SchemaState, load_migrations
+from twofold.store.pages import load_page
+from twofold.store.port import Append, Head, Page, Verdict
+
+_SQL = load_page("twofold.backends.sqlite", "log.sql")
+_LAST_VERSION = 2**63 - 1
+
+LOG_APPLICATION_ID = 0x54776F66
+"""``Twof`` in ASCII, in the header of every log."""
+
+
+class SqliteLog:
+    """``EventStore`` over a file at ``path``, which is created for its owner alone, or over memory (None).
+
+    Several processes may use one file; whoever waits longer than ``busy_seconds`` for the others is told that it is
+    locked. With ``migrate=False`` an older or empty file is refused instead of upgraded. ``synchronous`` below FULL
+    is refused: it loses acknowledged events in a power cut. ``vfs`` names an apsw VFS, for tests of failing disks.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        migrate: bool = True,
+        synchronous: Synchronous = "FULL",
+        busy_seconds: float = 5.0,
+        vfs: str | None = None,
+    ) -> None:
+        self._synchronous = synchronous
+        self._migrate = migrate
+        self._schema = Schema(LOG_APPLICATION_ID, load_migrations("twofold.backends.sqlite"), "a log of Twofold")
+        self._database = Database(path, synchronous=synchronous, busy_seconds=busy_seconds, vfs=vfs)
+        self._news = News(None)
+        self._data_version = 0
+
+    async def open(self) -> None:
+        """Connect and check; installs into an empty file and upgrades an older one, unless told not to."""
+        if self._synchronous not in ("FULL", "EXTRA"):
+            raise StoreRefusedError(
+                f"synchronous={self._synchronous} loses acknowledged events in a power cut",
+                reason="unsafe-synchronous",
+                remedy="Leave it at FULL.",
+            )
+        await self._database.open(self._schema, migrate=self._migrate)
+        self._news = News(self._look if self._database.path else None)
+        self._news.tell((await self.head()).position)
+
+    async def close(self) -> None:
+        """Finish the appends under way, wake whoever waits, and close the file."""
+        self._news.close()
+        await self._database.close()
+
+    async def current(self) -> SchemaState:
+        """Which migrations the file has and which it lacks; creates and changes nothing, and needs no ``open``."""
+        path = self._database.path
+        if path is None or not path.exists():
+            return self._schema.absent
+        reader = self._database.connect_reader()
+        try:
+            return self._schema.current(reader)
+        finally:
+            reader.close()
+
+    async def upgrade(self) -> SchemaState:
+        """Run the migrations that are missing, creating the file if there is none; needs no ``open``."""
+        database = Database(self._database.path)
+        await database.open(self._schema)
+        try:
+            return await database.run(self._schema.current)
+        finally:
+            await database.close()
+
+    async def append(self, batch: Sequence[Append]) -> list[Verdict]:
+        verdicts, head = await self._database.run(partial(_append, batch))
+        self._news.tell(head)
+        return verdicts
+
+    async def read(
+        self, *, after: int = 0, criteria: Criteria = EVERYTHING, category: str | None = None,
+        count_max: int = 1000, bytes_max: int = 8 << 20,
+    ) -> Page:  # fmt: skip
+        def work(connection: apsw.Connection) -> Page:
+            # The head comes first and bounds the rest, so that the page speaks for one moment without a transaction.
+            head, _, _, largest = connection.execute(_SQL["head"]).get
+            search = _search(connection, criteria, Span(after, head, category), count_max + 1)
+            rows, full = bounded(connection.execute(*search), count_max, bytes_max, largest=largest)
+            return Page(rows, rows[-1][0] if full else max(after, head), full)
+
+        return await self._database.read(work)
+
+    async def read_stream(
+        self, stream: str, *, after: int = 0, until: int | None = None, backwards: bool = False,
+        count_max: int = 1000, bytes_max: int = 8 << 20,
+    ) -> Page:  # fmt: skip
+        sql = _SQL["stream_backwards" if backwards else "stream_forwards"]
+        values = (stream, after, _LAST_VERSION if until is None else until, count_max + 1)
+
+        def work(connection: apsw.Connection) -> Page:
+            _, _, _, largest = connection.execute(_SQL["head"]).get
+            rows, full = bounded(connection.execute(sql, values), count_max, bytes_max, largest=largest)
+            return Page(rows, rows[-1][2] if rows else after, full)
+
+        return await self._database.read(work)
+
+    async def head(self) -> Head:
+        position, store_id, epoch, _ = await self._database.read(_head)
+        return Head(position, store_id, epoch)
+
+    async def wait(self, after: int, *, timeout_seconds: float) -> int:
+        # Asked before waiting, because another process may be ahead of what this one was told, and after it.
+        self._news.tell((await self.head()).position)
+        await self._news.beyond(after, timeout_seconds)
+        return (await self.head()).position
+
+    def _look(self) -> int | None:
+        version: int = self._database.read_now(lambda reader: reader.execute("pragma data_version").get)
+        if version == self._data_version:
+            return None
+        self._data_version = version
+        return self._database.read_now(_head)[0]
+
+
+def _head(connection: apsw.Connection) -> tuple[int, str, int, int]:
+    found: tuple[int, str, int, int] = connection.execute(_SQL["head"]).get
+    return found
+
+
+def _search(connection: apsw.Connection, criteria: Criteria, span: Span, limit: int) -> Search:
+    if criteria.everything and span.category is None:
+        return Search(_SQL["all"], (span.after, span.until, limit))
+    return page(connection, criteria, span, limit)
+
+
+def _append(batch: Sequence[Append], connection: apsw.Connection) -> tuple[list[Verdict], int]:
+    with transaction(connection):
+        flush = Flush(connection, batch)
+        verdicts = [flush.judge(append) for append in batch]
+        flush.write()
+    return verdicts, flush.position

@@ -1,0 +1,307 @@
+"""The composition root: puts the parts together over a database, starts them and stops them cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import signal
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import Self, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from twofold.clock import Clock, SystemClock
+from twofold.config import PostgresURL, SqliteURL, parse_url
+from twofold.deciders.handling import Handling
+from twofold.deciders.history import History
+from twofold.deciders.receipt import Receipt
+from twofold.deciders.states import States
+from twofold.errors import DefinitionError, InvalidInputError, StoreRefusedError, TwofoldError
+from twofold.messages import Command, Context, Event, Query, Recorded
+from twofold.messages.codec import validated
+from twofold.parts import Parts, sort_parts
+from twofold.projections import Projector, ReadStore
+from twofold.queries import Answers
+from twofold.rooms import Rooms, rooms_for
+from twofold.store.appender import Appender
+from twofold.store.criteria import EVERYTHING, Criteria
+from twofold.store.port import EventStore, Head
+from twofold.store.token import parse_token
+from twofold.subscriptions import Engine, SubscriptionStatus
+
+A = TypeVar("A")
+S = TypeVar("S")
+
+NO_CONTEXT = Context()
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """How an app runs; see ``App``."""
+
+    migrate: bool
+    background: bool
+    clock: Clock
+    attempts_max: int
+    states_max: int
+
+
+class App:
+    """An application: its parts over one store.
+
+    ``parts`` are deciders, read models, messages, upcasters, and functions marked ``@decides`` or ``@answers``.
+    ``store`` is a URL: ``sqlite:///shop.db``, ``sqlite://`` (in memory) or ``postgresql://…``. With ``migrate`` an
+    older schema is upgraded at start; without it ``twofold db upgrade`` must have been run. With ``background`` the
+    read models follow the log in this process; without it another process runs them, or a test turns them by hand.
+
+    Use it as ``async with app:``. Raises ``DefinitionError`` at once for any mistake in its parts.
+    """
+
+    def __init__(
+        self,
+        *parts: object,
+        store: str = "sqlite://",
+        migrate: bool = True,
+        background: bool = True,
+        clock: Clock | None = None,
+        attempts_max: int = 100,
+        states_max: int = 10_000,
+    ) -> None:
+        self.parts: Parts = sort_parts(parts)
+        self.registry = self.parts.registry
+        self.url: SqliteURL | PostgresURL = parse_url(store)
+        self.settings = Settings(migrate, background, clock or SystemClock(), attempts_max, states_max)
+        self._live: _Live | None = None
+
+    def at(self, store: str | None = None, *, migrate: bool | None = None, background: bool | None = None) -> App:
+        """The same app over another store, or with other settings; not started."""
+        other = copy.copy(self)
+        other.url = parse_url(store) if store is not None else self.url
+        given = {"migrate": migrate, "background": background}
+        other.settings = replace(self.settings, **{name: value for name, value in given.items() if value is not None})
+        other.__dict__["_live"] = None
+        return other
+
+    # --- Life ---------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the store, install what is missing, and let the read models follow.
+
+        Raises ``StoreRefusedError`` for a database that is not ours or not safe, with the remedy.
+        """
+        if self._live is not None:
+            raise TwofoldError("The app is started already", remedy="Start it once; many tasks may share it.")
+        rooms = rooms_for(self.url, migrate=self.settings.migrate)
+        live = _Live(self, rooms)
+        try:
+            await live.open()
+        except BaseException:
+            await rooms.close()
+            raise
+        self._live = live
+
+    async def stop(self) -> None:
+        """Let what is under way finish, then give everything back. Nothing that was acknowledged is lost."""
+        live, self._live = self._live, None
+        if live is not None:
+            await live.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def run(self) -> None:
+        """Start, serve until SIGTERM or SIGINT, and stop cleanly."""
+        enough = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, enough.set)
+        try:
+            async with self:
+                await enough.wait()
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    # --- Commands and the write model ---------------------------------------------------------------------------
+
+    async def send(
+        self,
+        command: Command,
+        *,
+        command_id: str | None = None,
+        actor: str | None = None,
+        correlation_id: str | None = None,
+        causation_id: str | None = None,
+        traceparent: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Receipt:
+        """Decide on a command and append the events; they are durable when this returns.
+
+        ``command_id`` makes it idempotent: the same id gives the same receipt. The other names are recorded with each
+        event. Raises ``Rejected`` (the domain's no), ``InvalidInputError``, ``UnknownMessageError``,
+        ``KeyReusedError``, ``ConflictError`` (rivals won every attempt) and the store's errors.
+        """
+        if actor or correlation_id or causation_id or traceparent or headers:
+            given = Context(
+                actor=actor,
+                correlation_id=correlation_id,
+                causation_id=causation_id,
+                traceparent=traceparent,
+                headers=headers or {},
+            )
+            return await self._started.handling.handle(command, command_id, validated(given)[0])
+        return await self._started.handling.handle(command, command_id, NO_CONTEXT)
+
+    async def load(self, cls: type[S], *key: object, at_version: int | None = None, at: datetime | None = None) -> S:
+        """The state of one aggregate or boundary: the newest, or as it was at a version or time.
+
+        Raises ``NotFoundError`` for a version that does not exist yet.
+        """
+        definition = self.parts.definitions.get(cls)
+        if definition is None:
+            raise DefinitionError(f"{cls.__name__} is no decider of this app", cls, remedy="Add it to App(...).")
+        if at_version is not None and at is not None:
+            raise InvalidInputError("at_version and at are both given", what="at", remedy="Give one of them.")
+        history, subject = self._started.history, definition.subject(key)
+        if at_version is not None:
+            state: S = await history.at_version(subject, at_version)
+        elif at is not None:
+            state = await history.at_time(subject, at)
+        else:
+            state = await history.now(subject)
+        return state
+
+    # --- The log ------------------------------------------------------------------------------------------------
+
+    @property
+    def log(self) -> EventStore:
+        """The store's log, for reading it as it is."""
+        return self._started.rooms.log
+
+    async def head(self) -> Head:
+        """Where the log ends, and which log it is."""
+        return await self.log.head()
+
+    async def events(
+        self,
+        *,
+        after: int = 0,
+        stream: str | None = None,
+        criteria: Criteria = EVERYTHING,
+        category: str | None = None,
+        follow: bool = False,
+    ) -> AsyncIterator[Recorded[Event]]:
+        """The events after a position (of a stream: after a version), in order.
+
+        It ends at the head, or with ``follow`` waits there for more. A stream excludes ``criteria`` and ``category``.
+        """
+        log = self.log
+        while True:
+            if stream is not None:
+                page = await log.read_stream(stream, after=after)
+            else:
+                page = await log.read(after=after, criteria=criteria, category=category)
+            for recorded in self.registry.page(page.rows):
+                yield recorded
+            after = page.reached
+            if not page.full:
+                if not follow:
+                    return
+                head = (await log.head()).position
+                await log.wait(head if stream is not None else after, timeout_seconds=1.0)
+
+    # --- Questions ----------------------------------------------------------------------------------------------
+
+    async def ask(self, query: Query[A], *, after: Receipt | str | None = None, wait_seconds: float = 5.0) -> A:
+        """The answer to a query.
+
+        With ``after`` (a receipt or its token) it includes that write: it waits at most ``wait_seconds`` for the read
+        models that it reads, and then raises ``BehindError`` instead of answering from before.
+        """
+        live = self._started
+        position = 0 if after is None else live.position_of(after)
+        return await live.answers.ask(query, after=position, wait_seconds=wait_seconds)
+
+    async def settle(self, *, timeout_seconds: float = 30.0) -> None:
+        """Return when every read model has reached the head as it is now; ``BehindError`` for one that cannot."""
+        await self._started.engine.settle(timeout_seconds=timeout_seconds)
+
+    async def status(self) -> list[SubscriptionStatus]:
+        """Where every read model stands, against the head as it is now."""
+        return await self._started.engine.observe()
+
+    @property
+    def reads(self) -> ReadStore:
+        """The store of the read models."""
+        return self._started.rooms.reads
+
+    @property
+    def engine(self) -> Engine:
+        """What feeds the read models."""
+        return self._started.engine
+
+    @property
+    def _started(self) -> _Live:
+        if self._live is None:
+            raise StoreRefusedError(
+                "The app is not started", reason="not-started", remedy="Use it inside `async with app:`."
+            )
+        return self._live
+
+
+class _Live:
+    """What exists while an app runs."""
+
+    def __init__(self, app: App, rooms: Rooms) -> None:
+        self.app, self.rooms = app, rooms
+        self.appender = Appender(rooms.log)
+        self.states = States(rooms.log, app.registry, rooms.snapshots, states_max=app.settings.states_max)
+        self.history = History(self.states, rooms.log, app.registry)
+        self.engine = Engine(rooms.log, app.registry, Projector(rooms.reads, app.parts.projections))
+        self.answers = Answers(rooms.reads, app.parts.projections, app.parts.answerers, self.engine.reach)
+        self.head: Head
+        self.handling: Handling
+
+    async def open(self) -> None:
+        app = self.app
+        await self.rooms.open()
+        self.head = await self.rooms.log.head()
+        self.handling = Handling(
+            app.parts.decisions,
+            states=self.states,
+            appender=self.appender,
+            store=self.rooms.log,
+            registry=app.registry,
+            clock=app.settings.clock,
+            head=self.head,
+            attempts_max=app.settings.attempts_max,
+        )
+        await self.rooms.reads.install([projection.table for projection in app.parts.projections])
+        if app.settings.background and app.parts.projections:
+            await self.engine.start()
+
+    def position_of(self, after: Receipt | str) -> int:
+        """The position that a receipt or token means; ``InvalidInputError`` for one of another store."""
+        token = parse_token(after.token if isinstance(after, Receipt) else after)
+        if (token.store_id, token.epoch) != (self.head.store_id, self.head.epoch):
+            raise InvalidInputError(
+                f"The token is of another store (token: {token.store_id}, here: {self.head.store_id})",
+                what="after",
+                remedy="Ask the app that gave the receipt.",
+            )
+        return token.position
+
+    async def close(self) -> None:
+        try:
+            await self.appender.close()
+            await self.engine.stop()
+        finally:
+            await self.rooms.close()

@@ -1,0 +1,119 @@
+"""The door for scripts and synchronous frameworks: the same app, without ``await``."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, TypeVar
+
+from twofold.app import App
+from twofold.deciders.receipt import Receipt
+from twofold.errors import TwofoldError
+from twofold.messages import Command, Event, Query, Recorded
+from twofold.store.criteria import EVERYTHING, Criteria
+from twofold.subscriptions import SubscriptionStatus
+
+T = TypeVar("T")
+A = TypeVar("A")
+S = TypeVar("S")
+
+
+@contextmanager
+def sync(app: App) -> Iterator[SyncApp]:
+    """``with sync(app) as shop: shop.send(...)``: the app runs on a thread of its own, and any thread may use it."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="twofold", daemon=True)
+    thread.start()
+    door = SyncApp(app, loop)
+    try:
+        door.wait_for(app.start())
+        try:
+            yield door
+        finally:
+            door.wait_for(app.stop())
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+class SyncApp:
+    """An app whose methods return when they are done. Each raises what the app's own method raises."""
+
+    def __init__(self, app: App, loop: asyncio.AbstractEventLoop) -> None:
+        self.app = app
+        self._loop = loop
+
+    def send(
+        self,
+        command: Command,
+        *,
+        command_id: str | None = None,
+        actor: str | None = None,
+        correlation_id: str | None = None,
+        causation_id: str | None = None,
+        traceparent: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Receipt:
+        """Decide on a command and append the events; they are durable when this returns."""
+        return self.wait_for(
+            self.app.send(
+                command,
+                command_id=command_id,
+                actor=actor,
+                correlation_id=correlation_id,
+                causation_id=causation_id,
+                traceparent=traceparent,
+                headers=headers,
+            )
+        )
+
+    def ask(self, query: Query[A], *, after: Receipt | str | None = None, wait_seconds: float = 5.0) -> A:
+        """The answer to a query; with ``after`` it includes that write."""
+        return self.wait_for(self.app.ask(query, after=after, wait_seconds=wait_seconds))
+
+    def load(self, cls: type[S], *key: object, at_version: int | None = None, at: datetime | None = None) -> S:
+        """The state of one aggregate or boundary, now or in the past."""
+        return self.wait_for(self.app.load(cls, *key, at_version=at_version, at=at))
+
+    def events(
+        self,
+        *,
+        after: int = 0,
+        stream: str | None = None,
+        criteria: Criteria = EVERYTHING,
+        category: str | None = None,
+    ) -> Iterator[Recorded[Event]]:
+        """The events after a position, up to the head."""
+        events = self.app.events(after=after, stream=stream, criteria=criteria, category=category)
+        while (recorded := self.wait_for(_next(events))) is not None:
+            yield recorded
+
+    def settle(self, *, timeout_seconds: float = 30.0) -> None:
+        """Return when every read model has reached the head as it is now."""
+        self.wait_for(self.app.settle(timeout_seconds=timeout_seconds))
+
+    def status(self) -> list[SubscriptionStatus]:
+        """Where every read model stands."""
+        return self.wait_for(self.app.status())
+
+    def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run anything asynchronous on the app's own loop, and return its result."""
+        if _inside(self._loop):
+            work.close()
+            raise TwofoldError("The sync door was used inside its own loop", remedy="Await the app's own method there.")
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def _inside(loop: asyncio.AbstractEventLoop) -> bool:
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
+
+
+async def _next(events: Any) -> Recorded[Event] | None:
+    return await anext(events, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -12,10 +13,12 @@ from time import perf_counter
 import msgspec
 from msgspec import Struct
 
-from twofold import App, Command, InvalidInputError, KeyReusedError, Rejected
+from twofold import App, Command, Rejected
+from twofold.errors import InvalidInputError, KeyReusedError
 from twofold.examples.shop.commands import AdjustBadDebt, PlaceOrder, RegisterCustomer, ReturnItems, WriteOffStock
 from twofold.examples.shop.events import ANONYMOUS, OrderLine
 from twofold.examples.shop.retail_file import Broken, Line, read
+from twofold.messages import name_of
 
 AT_ONCE_MAX = 256
 """Commands under way at a time. Their appends share commits, so that more of them cost little more."""
@@ -34,23 +37,34 @@ class Wish(Struct, frozen=True):
 
 
 class Import(Struct):
-    """How far an import is, and in the end what it did. ``amount`` is the sum over all good lines of the file."""
+    """How far an import is, and in the end what it did.
+
+    ``amount`` is the sum over all good lines of the file, ``accepted`` counts commands by their names (also those that
+    an earlier run had sent), and ``latencies`` are seconds, in the order of the answers.
+    """
 
     lines: int = 0
     amount: Decimal = Decimal(0)
     wishes: int = 0
-    accepted: int = 0
+    accepted: Counter[str] = msgspec.field(default_factory=Counter[str])
     replayed: int = 0
     refused: int = 0
     refused_amount: Decimal = Decimal(0)
     broken: list[Broken] = msgspec.field(default_factory=list[Broken])
     token: str | None = None
+    started: float = 0.0
     seconds: float = 0.0
     latencies: array[float] = msgspec.field(default_factory=lambda: array("d"))
 
     @property
     def done(self) -> int:
+        """How many commands were answered."""
         return len(self.latencies)
+
+    def latency_ms(self, share: float, *, of_last: int = 0) -> float:
+        """The milliseconds in which this share of the commands was answered, of all or the last few."""
+        ranked = sorted(self.latencies[-of_last:])
+        return ranked[min(int(len(ranked) * share), len(ranked) - 1)] * 1000 if ranked else 0.0
 
 
 async def import_file(app: App, path: Path, progress: Import | None = None) -> Import:
@@ -63,13 +77,13 @@ async def import_file(app: App, path: Path, progress: Import | None = None) -> I
     lines = await _read(path, progress)
     wishes = list(wishes_of(lines))
     progress.wishes = len(wishes)
-    started = perf_counter()
+    progress.started = perf_counter()
     try:
         await _send_all(app, wishes, progress)
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from failures  # One database fails them all, for one reason.
     finally:
-        progress.seconds = perf_counter() - started
+        progress.seconds = perf_counter() - progress.started
     return progress
 
 
@@ -177,7 +191,7 @@ async def _send_after(before: asyncio.Task[None] | None, app: App, wish: Wish, p
     except (Rejected, InvalidInputError, KeyReusedError) as error:
         _note_refusal(wish, error, progress)
     else:
-        progress.accepted += 1
+        progress.accepted[name_of(type(wish.command))] += 1
         progress.replayed += receipt.replayed
         progress.token = receipt.token
     progress.latencies.append(perf_counter() - started)

@@ -36,10 +36,8 @@ class Customer(Aggregate):
     registered: bool = False
 
     @decide
-    def register(self, command: RegisterCustomer) -> CustomerRegistered:
-        if self.registered:
-            raise Rejected("already-registered", f"customer {self.customer_id} is registered already")
-        return CustomerRegistered.of(command)
+    def register(self, command: RegisterCustomer) -> CustomerRegistered | None:
+        return None if self.registered else CustomerRegistered.of(command)
 
     @evolve
     def was_registered(self, event: CustomerRegistered) -> None:

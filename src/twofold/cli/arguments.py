@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from twofold.messages.codec import check, read_json
+from twofold.messages.markers import fields
 
 _WORD = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(:?=)(.*)", re.DOTALL)
 HELP = """\b
@@ -22,10 +23,10 @@ The fields are given in one of three ways:
 """
 
 
-def body(words: Sequence[str], data: str | None, fields: Mapping[str, object]) -> str | bytes:
+def body(words: Sequence[str], data: str | None, kinds: Mapping[str, object]) -> str | bytes:
     """The JSON that was meant, not yet checked against the message.
 
-    ``fields`` are the types of the message's fields: a ``field=value`` is text, and only its field's type says whether
+    ``kinds`` are the types of the message's fields: a ``field=value`` is text, and only its field's type says whether
     it stands for a number, a date or a word. Raises ``click.UsageError`` for words that are none of the three ways.
     """
     if data is not None:
@@ -34,7 +35,12 @@ def body(words: Sequence[str], data: str | None, fields: Mapping[str, object]) -
         return _read(data)
     if len(words) == 1 and words[0].lstrip().startswith(("{", "[")):
         return words[0]
-    return _joined([_pair(word, fields) for word in words])
+    return _joined([_pair(word, kinds) for word in words])
+
+
+def fields_of(name: str, classes: Mapping[str, type]) -> Mapping[str, object]:
+    """The types of a message's fields; none for a name that nobody knows, which the registry refuses later."""
+    return fields(classes[name]) if name in classes else {}
 
 
 def _read(data: str) -> str | bytes:
@@ -48,12 +54,12 @@ def _read(data: str) -> str | bytes:
         raise click.UsageError(f"--data {data} cannot be read: {error.strerror}. Check the path.") from error
 
 
-def _pair(word: str, fields: Mapping[str, object]) -> tuple[str, object]:
+def _pair(word: str, kinds: Mapping[str, object]) -> tuple[str, object]:
     found = _WORD.fullmatch(word)
     if not found:
         raise click.UsageError(f"Not a field: {word!r}. Write field=value, field:=JSON or one JSON object.")
     name, sign, text = found.groups()
-    return name, _json(name, text) if sign == ":=" else _typed(name, text, fields.get(name, str))
+    return name, _json(name, text) if sign == ":=" else _typed(name, text, kinds.get(name, str))
 
 
 def _json(name: str, text: str) -> object:

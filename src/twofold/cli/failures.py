@@ -38,7 +38,11 @@ def described(error: Exception) -> dict[str, object]:
         return {"code": "usage", "message": error.format_message(), "remedy": _where_to_read(error)}
     if isinstance(error, TimeoutError):
         return {"code": "timed-out", "message": str(error) or "It took too long", "remedy": "Wait longer."}
-    return {"code": "bug", "message": f"{type(error).__name__}: {error}", "remedy": "Please report it with what follows."}
+    return {
+        "code": "bug",
+        "message": f"{type(error).__name__}: {error}",
+        "remedy": "Please report it with what follows.",
+    }
 
 
 def readable(document: dict[str, object]) -> str:

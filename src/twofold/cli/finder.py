@@ -11,7 +11,7 @@ from twofold.errors import InvalidInputError
 
 VARIABLE = "TWOFOLD_APP"
 REMEDY = (
-    "Say --app module:attr, set TWOFOLD_APP, write app = \"module:attr\" under [tool.twofold] in pyproject.toml, "
+    'Say --app module:attr, set TWOFOLD_APP, write app = "module:attr" under [tool.twofold] in pyproject.toml, '
     "or put the app into app.py as app."
 )
 

@@ -72,7 +72,7 @@ def outcome(arguments: Sequence[str]) -> int:
         return int(twofold.main(list(arguments), prog_name="twofold", standalone_mode=False) or 0)
     except click.Abort:
         return INTERRUPTED
-    except Exception as error:  # Whatever it is, it must end as a message and an exit code.
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must end as a message and an exit code.
         from twofold.cli.failures import report
 
         # The options may be what is wrong, so --json is looked up and not parsed.

@@ -1,0 +1,32 @@
+"""``twofold projections ls``: every read model, where it stands, and why it stopped."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from twofold.cli.loading import app_for
+from twofold.cli.options import Settings, common, settings_of
+from twofold.cli.output import write_json, write_table
+from twofold.subscriptions.status import SubscriptionStatus
+
+
+@common
+@click.command("ls", help="List the read models: state, position, lag behind the head, and what stopped them.")
+@settings_of
+def command(settings: Settings) -> None:
+    app = app_for(settings).at(background=False)
+
+    async def look() -> list[SubscriptionStatus]:
+        async with app:
+            return await app.status()
+
+    found = asyncio.run(look())
+    if settings.json:
+        write_json(found)
+    else:
+        write_table(
+            ["read model", "state", "position", "head", "lag", "error"],
+            [[each.name, each.state, each.position, each.head, each.lag, each.error or ""] for each in found],
+        )

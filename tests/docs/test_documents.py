@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,17 +21,21 @@ NOT_RUN = {
     "make check": "a part of make test",
     "make format": "it rewrites the files under test",
     "make campaign": "takes hours",
-    "make bench": "takes minutes, and no test is timed",
 }
 
 
 @pytest.fixture
-def runner(tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Runner:
+def runner(tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("DATABASE_URL", postgres_url)
     path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
     terminal = {"PATH": path, "COLUMNS": "100", "NO_COLOR": "1", "PYTHONPATH": str(tmp_path)}
-    return Runner(tmp_path, {**terminal, "DATABASE_URL": postgres_url}, NOT_RUN)
+    before = set(sys.modules)
+    yield Runner(tmp_path, {**terminal, "DATABASE_URL": postgres_url}, NOT_RUN)
+    for name in set(sys.modules) - before:
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]  # Every document has an app.py of its own.
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -43,6 +48,18 @@ async def test_a_document_does_what_it_says(document: Path, runner: Runner) -> N
 def test_every_link_inside_the_repository_leads_somewhere(document: Path) -> None:
     targets = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", document.read_text())
     assert [target for target in targets if not (document.parent / target).exists()] == []
+
+
+def test_what_is_not_run_is_written_somewhere_and_exists() -> None:
+    written = {command for document in DOCUMENTS for block in blocks(document) for command, _ in _commands(block)}
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(NOT_RUN) <= written
+    assert {command for command in NOT_RUN if command.startswith("make ")} <= {f"make {target}" for target in targets}
+
+
+def test_the_example_of_the_readme_has_thirty_lines() -> None:
+    example = next(block for block in blocks(ROOT / "README.md") if block.file == "app.py")
+    assert sum(bool(line.strip()) for line in example.text.splitlines()) <= 30
 
 
 async def test_an_unknown_kind_of_block_is_not_passed_over(runner: Runner) -> None:
@@ -78,6 +95,10 @@ def test_dots_stand_for_what_is_random_and_for_nothing_else() -> None:
 
 def test_a_command_may_go_on_in_the_next_line() -> None:
     assert commands(_block("console", "$ echo \\\n> a\na\n")) == [("echo \\\na", "a\n")]
+
+
+def _commands(block: Block) -> list[tuple[str, str]]:
+    return commands(block) if block.language == "console" else []
 
 
 def _block(language: str, text: str) -> Block:

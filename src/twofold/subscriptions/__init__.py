@@ -1,1 +1,19 @@
-"""FOLLOW THE LOG: the engine that reads once and feeds every read model."""
+"""FOLLOW THE LOG: one reader, pages, checkpoints and retries, for whoever takes events in order."""
+
+from twofold.subscriptions.checkpoint import Checkpoint
+from twofold.subscriptions.engine import Engine
+from twofold.subscriptions.port import Advanced, Delivery, Fenced, Outcome, Stopped, Subscriber
+from twofold.subscriptions.status import State, SubscriptionStatus
+
+__all__ = [
+    "Advanced",
+    "Checkpoint",
+    "Delivery",
+    "Engine",
+    "Fenced",
+    "Outcome",
+    "State",
+    "Stopped",
+    "Subscriber",
+    "SubscriptionStatus",
+]

@@ -1,0 +1,133 @@
+"""The read models' file: tables of rows, with the checkpoints that move with them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+
+from twofold.backends.sqlite.connection import Database
+from twofold.backends.sqlite.migrations import Schema
+from twofold.backends.sqlite.questions import MISTAKES, UNFIT, Questions, prepare
+from twofold.backends.sqlite.tables import statements
+from twofold.backends.sqlite.transaction import transaction
+from twofold.errors import StoreRefusedError
+from twofold.projections.port import Advance, Found
+from twofold.projections.table import Changes, Key, Table, definition_changed
+from twofold.store.migrations import load_migrations
+from twofold.store.pages import load_page
+from twofold.subscriptions import Checkpoint
+
+_PACKAGE = "twofold.backends.sqlite"
+_SQL = load_page(_PACKAGE, "reads.sql")
+
+READS_APPLICATION_ID = 0x54465244
+"""``TFRD`` in the file's header: the read models of a Twofold store."""
+
+
+class SqliteReads:
+    """A ``ReadStore`` in a file of its own, or in memory (None).
+
+    It is written without waiting for the disk: a crash may rewind it, rows and checkpoints together, and the log makes
+    up for it. A question may take ``query_seconds``. ``database`` is for whoever keeps other disposable things there.
+    """
+
+    def __init__(self, path: Path | None, *, migrate: bool = True, query_seconds: float = 30.0) -> None:
+        self.database = Database(path, synchronous="NORMAL")
+        self._migrate = migrate
+        self._questions = Questions(self.database, timeout_seconds=query_seconds)
+
+    async def open(self) -> None:
+        schema = Schema(READS_APPLICATION_ID, load_migrations(_PACKAGE, "reads_schema"), "a read database of Twofold")
+        await self.database.open(schema, migrate=self._migrate)
+        await self.database.run(prepare)
+        if self.database.path is not None:
+            await self.database.read(prepare)
+
+    async def close(self) -> None:
+        await self._questions.close()
+        await self.database.close()
+
+    async def install(self, tables: Sequence[Table]) -> None:
+        def work(connection: apsw.Connection) -> None:
+            with transaction(connection):
+                for table in tables:
+                    _install(connection, table)
+
+        await self.database.run(work)
+
+    async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
+        wanted = msgspec.json.encode(list(names)).decode()
+
+        def work(connection: apsw.Connection) -> dict[str, Checkpoint]:
+            return {name: Checkpoint(*fields) for name, *fields in connection.execute(_SQL["checkpoints"], (wanted,))}
+
+        return await self.database.read(work)
+
+    async def load(self, table: Table, keys: Collection[Key]) -> list[Any]:
+        said = statements(table)
+
+        def work(connection: apsw.Connection) -> list[Any]:
+            wanted = zip(*said.codec.keys(keys), strict=True)
+            return said.codec.rows(connection.executemany(said.load, wanted).fetchall())
+
+        return await self.database.run(work)
+
+    async def save(self, advances: Sequence[Advance]) -> list[bool]:
+        def work(connection: apsw.Connection) -> list[bool]:
+            with transaction(connection):
+                return [_advance(connection, advance) for advance in advances]
+
+        try:
+            return await self.database.run(work)
+        except (*MISTAKES, *UNFIT) as error:
+            raise StoreRefusedError(
+                f"The read database will not take it: {error}",
+                reason="value",
+                remedy="Mend the fold, so that its rows hold what their columns can keep.",
+            ) from error
+
+    async def select(self, table: Table, tail: str, params: Mapping[str, object]) -> list[Any]:
+        said = statements(table)
+        found = await self._questions.ask(f"{said.select} {tail}", params)
+        return said.codec.rows(found.rows)
+
+    async def query(self, sql: str, params: Mapping[str, object]) -> Found:
+        return await self._questions.ask(sql, params)
+
+
+def _install(connection: apsw.Connection, table: Table) -> None:
+    made_from, exists = connection.execute(_SQL["definition"], (table.name,)).fetchall()[0]
+    assert made_from is None or isinstance(made_from, str)
+    if not exists:
+        connection.execute(_SQL["forget_checkpoint"], (table.name,))
+        connection.execute(statements(table).create)
+        connection.execute(_SQL["remember_definition"], (table.name, table.definition))
+    elif made_from != table.definition:
+        raise definition_changed(table, made_from)
+    for index in statements(table).indexes:
+        connection.execute(index)
+
+
+def _advance(connection: apsw.Connection, advance: Advance) -> bool:
+    start, end = advance.start, advance.end
+    if start.position == 0:
+        connection.execute(_SQL["begin_checkpoint"], (advance.name, *_fields(start)))
+    connection.execute(_SQL["move_checkpoint"], (*_fields(end), advance.name, start.position, start.epoch))
+    if connection.changes() != 1:
+        return False
+    for changes in advance.changes:
+        _write(connection, changes)
+    return True
+
+
+def _write(connection: apsw.Connection, changes: Changes) -> None:
+    said = statements(changes.table)
+    connection.executemany(said.upsert, zip(*said.codec.columns(changes.rows), strict=True))
+
+
+def _fields(at: Checkpoint) -> tuple[object, ...]:
+    return at.position, at.store_id, at.log_epoch, at.event_position, at.event_id, at.epoch

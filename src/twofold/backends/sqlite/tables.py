@@ -1,0 +1,127 @@
+"""How SQLite keeps the rows of a read model: types, conversions, and statements made from a table's definition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from twofold.projections.codec import (
+    Codec,
+    Converters,
+    enum_converters,
+    exact,
+    finite,
+    from_microseconds,
+    json_converters,
+    to_microseconds,
+    utc,
+)
+from twofold.projections.table import Column, Kind, Table
+from twofold.store.pages import load_page
+
+_SQL = load_page("twofold.backends.sqlite", "reads.sql")
+
+_TYPES: dict[Kind, str] = {
+    "int": "integer", "text": "text", "bool": "integer", "float": "real", "decimal": "text collate decimal",
+    "date": "text", "datetime": "text", "timedelta": "integer", "uuid": "text", "enum": "text", "json": "text",
+}  # fmt: skip
+
+
+def decimal_text(value: Decimal) -> str:
+    """A number as plain digits, which the collation and ``decimal_sum`` compare and add exactly."""
+    text = str(exact(value))
+    return format(value, "f") if "E" in text else text
+
+
+def datetime_text(value: datetime) -> str:
+    """Always as long, so that texts sort as times do."""
+    return utc(value).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+_CONVERTERS: dict[Kind, Converters] = {
+    "bool": (int, bool),
+    "float": (finite, None),
+    "decimal": (decimal_text, Decimal),
+    "date": (date.isoformat, date.fromisoformat),
+    "datetime": (datetime_text, datetime.fromisoformat),
+    "timedelta": (to_microseconds, from_microseconds),
+    "uuid": (str, UUID),
+}
+
+
+def _converters(column: Column) -> Converters:
+    if column.kind == "enum":
+        return enum_converters(column)
+    if column.kind == "json":
+        return json_converters(column)
+    return _CONVERTERS.get(column.kind, (None, None))
+
+
+class Statements(msgspec.Struct, frozen=True, eq=False):
+    """The statements of one table, and its codec."""
+
+    create: str
+    indexes: tuple[str, ...]
+    select: str
+    load: str
+    upsert: str
+    codec: Codec
+
+
+@lru_cache(maxsize=1024)
+def statements(table: Table) -> Statements:
+    """Everything that is said to SQLite about a table. Identifiers come from the code, and are plain names."""
+    others = [name for name in table.names if name not in table.key]
+    words = {
+        "table": quoted(table.name),
+        "columns": ", ".join(map(quoted, table.names)),
+        "places": ", ".join("?" for _ in table.names),
+        "key": ", ".join(map(quoted, table.key)),
+        "key_is": " and ".join(f"{quoted(name)} = ?" for name in table.key),
+        "declared": ", ".join(map(_declared, table.columns)),
+        "update": f"update set {', '.join(map(_replaced, others))}" if others else "nothing",
+    }
+    return Statements(
+        create=_SQL["create_table"].format(**words),
+        indexes=tuple(
+            _SQL["create_index"].format(index=quoted(index.name), of=", ".join(map(quoted, index.columns)), **words)
+            for index in table.indexes
+        ),
+        select=_SQL["select_rows"].format(**words),
+        load=_SQL["load_rows"].format(**words),
+        upsert=_SQL["write_rows"].format(**words),
+        codec=Codec(table, _converters),
+    )
+
+
+def _replaced(name: str) -> str:
+    return f"{quoted(name)} = excluded.{quoted(name)}"
+
+
+def quoted(name: str) -> str:
+    """A name that may also be a keyword."""
+    return f'"{name}"'
+
+
+def _declared(column: Column) -> str:
+    return f"{quoted(column.name)} {_TYPES[column.kind]}{'' if column.optional else ' not null'}"
+
+
+_PARAMS: dict[type, Callable[[Any], object]] = {
+    Decimal: decimal_text, date: date.isoformat, datetime: datetime_text, timedelta: to_microseconds, UUID: str,
+}  # fmt: skip
+
+
+def param(value: object) -> object:
+    """A value given to a question as SQLite compares it with a column of its kind."""
+    convert = _PARAMS.get(type(value))
+    if convert is not None:
+        return convert(value)
+    return value.value if isinstance(value, Enum) else value

@@ -1,0 +1,107 @@
+"""Between rows and the columns of a database: what both backends do alike, column by column."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import starmap
+from operator import attrgetter
+from typing import Any, TypeAlias
+
+import msgspec
+
+from twofold.projections.table import Column, Key, Table
+
+Convert: TypeAlias = Callable[[Any], Any]
+Converters: TypeAlias = tuple[Convert | None, Convert | None]
+"""To what the driver takes and back, for one column; None where both are the same."""
+
+_JSON = msgspec.json.Encoder(order="deterministic")
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Codec:
+    """The rows of one table as columns of driver values and back. ``converters`` are the backend's, column by column.
+
+    A value that the database could not give back as it is raises ``TypeError``, ``ValueError`` or ``OverflowError``.
+    """
+
+    def __init__(self, table: Table, converters: Callable[[Column], Converters]) -> None:
+        self._row = table.row
+        found = [converters(column) for column in table.columns]
+        self._there = [
+            (attrgetter(column.name), _or_none(there) if there is not None and column.optional else there)
+            for column, (there, _) in zip(table.columns, found, strict=True)
+        ]
+        self._back = [(index, _or_none(back)) for index, (_, back) in enumerate(found) if back is not None]
+        self._key = [converters(column)[0] for column in table.key_columns]
+
+    def columns(self, rows: Collection[Any]) -> list[list[Any]]:
+        """One list for each column of the table."""
+        return [list(map(get, rows) if there is None else map(there, map(get, rows))) for get, there in self._there]
+
+    def keys(self, keys: Collection[Key]) -> list[list[Any]]:
+        """One list for each column of the key."""
+        columns: Iterable[Iterable[Any]] = (keys,) if len(self._key) == 1 else zip(*keys, strict=True)
+        return [
+            list(column if there is None else map(there, column))
+            for there, column in zip(self._key, columns, strict=True)
+        ]
+
+    def rows(self, found: Sequence[Sequence[Any]]) -> list[Any]:
+        """The rows behind what the database found, columns in the table's order."""
+        if not self._back:
+            return list(starmap(self._row, found))
+        columns: list[Any] = list(zip(*found, strict=True))
+        for index, back in self._back if found else ():
+            columns[index] = map(back, columns[index])
+        return list(map(self._row, *columns)) if found else []
+
+
+def utc(value: datetime) -> datetime:
+    """The same time in UTC. A time without a zone could be any."""
+    if value.tzinfo is UTC:
+        return value
+    if value.utcoffset() is None:
+        raise ValueError(f"{value.isoformat()} has no time zone")
+    return value.astimezone(UTC)
+
+
+def finite(value: float) -> float:
+    """A float that every database keeps."""
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is not a finite number")
+    return float(value)
+
+
+def exact(value: Decimal) -> Decimal:
+    """A Decimal that every database keeps."""
+    if type(value) is not Decimal:
+        value = Decimal(value)
+    if not value.is_finite():
+        raise ValueError(f"{value} is not a finite number")
+    return value
+
+
+def to_microseconds(value: timedelta) -> int:
+    return value // _MICROSECOND
+
+
+def from_microseconds(value: int) -> timedelta:
+    return timedelta(microseconds=value)
+
+
+def enum_converters(column: Column) -> Converters:
+    """A member as its value: the constructor of an Enum takes three times as long as a dict."""
+    return attrgetter("value"), {member.value: member for member in column.type}.__getitem__
+
+
+def json_converters(column: Column) -> Converters:
+    """A document as JSON, the same text for equal documents."""
+    return lambda value: _JSON.encode(value).decode(), msgspec.json.Decoder(column.type).decode
+
+
+def _or_none(convert: Convert) -> Convert:
+    return lambda value: None if value is None else convert(value)

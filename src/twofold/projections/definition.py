@@ -1,0 +1,111 @@
+"""From a ``ReadModel`` class to a projection: everything that can be wrong with it is found here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+from zlib import crc32
+
+import msgspec
+
+from twofold.errors import DefinitionError
+from twofold.messages import name_of
+from twofold.messages.handlers import evolvers
+from twofold.messages.markers import INDEXED, KEY, fields, has_mark, marked
+from twofold.messages.naming import snake_name_of
+from twofold.projections.columns import column_of
+from twofold.projections.fold import Projection, Step
+from twofold.projections.keys import checker, key_of
+from twofold.projections.model import ReadModel
+from twofold.projections.table import Index, Table
+
+NAME_MAX = 63
+"""Bytes in a name of PostgreSQL, which cuts longer ones off without a word."""
+
+_PLAIN = re.compile(rf"[a-z_][a-z0-9_]{{0,{NAME_MAX - 1}}}")
+
+
+def define_all(models: Collection[type[ReadModel]]) -> dict[str, Projection]:
+    """The projections of several read models by name; ``DefinitionError`` also for two under one name."""
+    found: dict[str, Projection] = {}
+    for cls in models:
+        projection = define(cls)
+        other = found.setdefault(projection.name, projection)
+        if other is not projection:
+            raise DefinitionError(
+                f"Two read models under the name {projection.name}",
+                other.cls,
+                cls,
+                remedy="Give one another name: @stored_as.",
+            )
+    return found
+
+
+def define(cls: type[ReadModel]) -> Projection:
+    """The projection of a read model.
+
+    Raises ``DefinitionError`` for a class that has no key, folds nothing or one event twice, has
+    a column that cannot be stored or a name that is not plain, and for an event whose key nothing gives.
+    """
+    table = table_of(cls)
+    handlers = evolvers(cls)
+    if not handlers:
+        raise DefinitionError(f"{cls.__name__} folds no event", cls, remedy="Add an @evolve method.")
+    steps = {
+        event: Step(key_of(cls, handler, table.key_columns), handler.function, handler.wants_recorded)
+        for event, handler in handlers.items()
+    }
+    required = [name for name in _required(cls) if name not in table.key]
+    types = frozenset(name_of(event) for event in handlers)
+    return Projection(cls, table, steps, types, checker(table.key_columns), required)
+
+
+def table_of(cls: type[ReadModel]) -> Table:
+    """The table of a read model; ``DefinitionError`` as for ``define``."""
+    hints = fields(cls)
+    key = marked(cls, KEY)
+    if not key:
+        raise DefinitionError(
+            f"{cls.__name__} has no key", cls, remedy="Mark the field that says which row, as in family_id: Key[str]."
+        )
+    table = _plain(cls, snake_name_of(cls))
+    columns = tuple(column_of(cls, _plain(cls, name), hint) for name, hint in hints.items())
+    for column in columns:
+        if column.name in key and (column.optional or column.kind in ("json", "float")):
+            raise DefinitionError(
+                f"{cls.__name__}.{column.name} cannot be a key: it is {'optional' if column.optional else column.kind}",
+                cls,
+                remedy="Use a field of an exact plain type that always has a value.",
+            )
+    indexes = tuple(_index(table, name) for name, hint in hints.items() if has_mark(hint, INDEXED))
+    return Table(table, columns, tuple(name for name in hints if name in key), indexes, _maker(cls))
+
+
+def _plain(cls: type, name: str) -> str:
+    if not _PLAIN.fullmatch(name) or name.startswith("twofold_"):
+        raise DefinitionError(
+            f"{cls.__name__}: {name!r} cannot be the name of a table or column",
+            cls,
+            remedy=f"Use a-z, 0-9 and _, at most {NAME_MAX}; names that begin with twofold_ are kept.",
+        )
+    return name
+
+
+def _index(table: str, column: str) -> Index:
+    name = f"{table}_{column}_idx"
+    if len(name) > NAME_MAX:
+        name = f"{name[: NAME_MAX - 9]}_{crc32(name.encode()):08x}"
+    return Index(name, (column,))
+
+
+def _required(cls: type[Any]) -> list[str]:
+    return [field.name for field in msgspec.structs.fields(cls) if field.required]
+
+
+def _maker(cls: type[Any]) -> Callable[..., Any]:
+    """Makes a row from its columns in order. By position it takes a tenth of the time that names take."""
+    names: Sequence[str] = cls.__struct_fields__
+    if cls.__match_args__ == names:
+        return cls
+    return lambda *values: cls(**dict(zip(names, values, strict=True)))

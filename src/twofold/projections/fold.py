@@ -1,0 +1,122 @@
+"""The fold: a page of events and the rows it touches become changed rows. No database, no clock, no waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, TypeAlias
+
+import msgspec
+
+from twofold.errors import FoldError
+from twofold.messages import Event, OpaqueEvent, Recorded
+from twofold.projections.keys import KeyOf
+from twofold.projections.table import Key, Table
+
+
+class _NotSet:
+    """Stands in a required column until the event that begins the row has set it."""
+
+    def __repr__(self) -> str:
+        return "(not set)"
+
+
+NOT_SET = _NotSet()
+
+
+class Step(msgspec.Struct, frozen=True, eq=False):
+    """How one event type changes a row: ``function(row, event)``, or ``(row, recorded)`` if it wants to know more."""
+
+    key: KeyOf
+    function: Callable[[Any, Any], None]
+    wants_recorded: bool
+
+
+Touch: TypeAlias = tuple[Key, Step, Recorded[Event]]
+"""One event about to change one row."""
+
+
+class Projection:
+    """A compiled read model: its table and its steps. ``types`` are the names of the event types that it folds."""
+
+    def __init__(
+        self,
+        cls: type[Any],
+        table: Table,
+        steps: Mapping[type[Event], Step],
+        types: frozenset[str],
+        misfit: Callable[[Key], str],
+        required: Sequence[str],
+    ) -> None:
+        self.cls = cls
+        self.table = table
+        self.types = types
+        self._steps = dict(steps)
+        self._misfit = misfit
+        self._unset = dict.fromkeys(required, NOT_SET)
+        self._single = table.key[0] if len(table.key) == 1 else None
+        self.row_key: Callable[[Any], Key] = attrgetter(*table.key)
+
+    @property
+    def name(self) -> str:
+        return self.table.name
+
+    def touches(self, events: Sequence[Recorded[Event]]) -> tuple[list[Touch], set[Key]]:
+        """Which event changes which row, in order, and the keys of all those rows. ``FoldError`` names the event."""
+        touches: list[Touch] = []
+        keys: set[Key] = set()
+        steps, add = self._steps, touches.append
+        for recorded in events:
+            try:
+                step = steps[type(recorded.event)]
+                found = step.key(recorded)
+                # A list means several rows, and the event changes each of them.
+                for key in found if type(found) is list else (found,):
+                    if key not in keys:
+                        self._must_fit(key)
+                        keys.add(key)
+                    add((key, step, recorded))
+            except Exception as error:  # Key functions are the user's: whatever they raise is the reason.
+                raise self._error(recorded, None, error) from error
+        return touches, keys
+
+    def fold(self, touches: Sequence[Touch], rows: Mapping[Key, Any]) -> dict[Key, Any]:
+        """The changed rows by key, in the order of their first change; ``rows`` are those that exist, and are changed.
+
+        Raises ``FoldError`` where a fold raises, and where an event begins a row without setting its required columns;
+        the rows are spoiled then.
+        """
+        changed: dict[Key, Any] = {}
+        for key, step, recorded in touches:
+            begins = False
+            row = changed.get(key)
+            if row is None:
+                row = rows.get(key)
+                if row is None:
+                    row, begins = self._new(key), True
+                changed[key] = row
+            try:
+                step.function(row, recorded if step.wants_recorded else recorded.event)
+                if begins:
+                    self._must_be_whole(row)
+            except Exception as error:  # Folds are the user's: whatever they raise is the reason.
+                raise self._error(recorded, key, error) from error
+        return changed
+
+    def _new(self, key: Key) -> Any:
+        values = {self._single: key} if self._single is not None else dict(zip(self.table.key, key, strict=True))
+        return self.cls(**values, **self._unset)
+
+    def _must_be_whole(self, row: Any) -> None:
+        unset = [name for name in self._unset if getattr(row, name) is NOT_SET]
+        if unset:
+            raise ValueError(f"there is no row yet, and this event does not set its {', '.join(unset)}")
+
+    def _must_fit(self, key: Key) -> None:
+        if reason := self._misfit(key):
+            raise TypeError(reason)
+
+    def _error(self, recorded: Recorded[Event], key: Key, error: Exception) -> FoldError:
+        event = recorded.event
+        reason = event.reason if isinstance(event, OpaqueEvent) else f"{type(error).__name__}: {error}"
+        return FoldError(self.name, event_type=recorded.type, position=recorded.position, key=key, reason=reason)

@@ -1,0 +1,79 @@
+"""Which row an event changes: by a field, by the stream, or by a function of the event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from operator import attrgetter
+from typing import Any, TypeAlias
+
+import msgspec
+
+from twofold.errors import DefinitionError
+from twofold.messages import Event, Recorded
+from twofold.messages.handlers import EvolveHandler
+from twofold.projections.table import Column, Key
+
+KeyOf: TypeAlias = Callable[[Recorded[Event]], Key]
+
+
+def key_of(cls: type, handler: EvolveHandler, key: Sequence[Column]) -> KeyOf:
+    """The function that gives the key of the row which an event changes.
+
+    Raises ``DefinitionError`` where neither a key function, nor fields of the event, nor its stream can say it.
+    """
+    if handler.mark.key is not None:
+        return handler.mark.key if handler.wants_recorded else _of_event(handler.mark.key)
+    names = [column.name for column in key]
+    missing = [name for name in names if name not in handler.event_type.__struct_fields__]
+    if not missing:
+        return attrgetter(*(f"event.{name}" for name in names))
+    if len(key) == 1:
+        return _of_stream(key[0])
+    raise DefinitionError(
+        f"{cls.__name__} has the key ({', '.join(names)}), and {handler.event_type.__name__} has no {', '.join(missing)}",
+        handler.function,
+        handler.event_type,
+        remedy="Give the key: @evolve(key=lambda event: (...)).",
+    )
+
+
+def checker(key: Sequence[Column]) -> Callable[[Key], str]:
+    """A function that says what is wrong with a key; nothing if it fits its columns."""
+    checks = [(column.name, column.type) for column in key]
+    if len(checks) == 1:
+        return lambda value: _misfit(*checks[0], value)
+
+    def check(values: Key) -> str:
+        if not isinstance(values, tuple) or len(values) != len(checks):
+            return f"the key has {len(checks)} fields, got {values!r}"
+        return next(filter(None, (_misfit(*each, value) for each, value in zip(checks, values, strict=True))), "")
+
+    return check
+
+
+def _misfit(name: str, type_: Any, value: object) -> str:
+    # A datetime is a date and a bool an int to Python, but not to a column.
+    exact = isinstance(type_, type) and type(value) is type_
+    loosely = isinstance(value, str) if not isinstance(type_, type) else isinstance(value, type_)
+    if exact or (loosely and type_ not in (int, date)):
+        return ""
+    wanted = type_.__name__ if isinstance(type_, type) else str(type_)
+    return f"{name} must be {wanted}, not {type(value).__name__} ({value!r})"
+
+
+def _of_event(function: Callable[[Any], Key]) -> KeyOf:
+    return lambda recorded: function(recorded.event)
+
+
+def _of_stream(column: Column) -> KeyOf:
+    """The key is what stands in the stream's name behind its category: ``family-42`` is 42."""
+    type_ = column.type
+
+    def key(recorded: Recorded[Event]) -> Key:
+        return recorded.stream.partition("-")[2]
+
+    def converted(recorded: Recorded[Event]) -> Key:
+        return msgspec.convert(recorded.stream.partition("-")[2], type_, strict=False)
+
+    return key if type_ is str else converted

@@ -1,0 +1,25 @@
+"""``ReadModel``: what a user derives a row type from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, dataclass_transform
+
+import msgspec
+
+if TYPE_CHECKING:
+
+    @dataclass_transform(kw_only_default=True, field_specifiers=(msgspec.field,))
+    class ReadModel:
+        """A row. (Type checkers see this twin: they do not inherit a Struct's options.)"""
+
+        __struct_fields__: tuple[str, ...]
+
+else:
+
+    class ReadModel(msgspec.Struct):
+        """A row of a read model, and how events change it.
+
+        Its fields are the columns of a table that is called like the class in snake case (or ``@stored_as``); ``Key``
+        fields are its primary key, ``Indexed`` fields get an index. Methods marked ``@evolve`` change the row: the one
+        that the event's key says, which begins with the defaults at its first event.
+        """

@@ -1,0 +1,80 @@
+"""Tables as plain values: what a read model needs a database to keep, in no database's words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from twofold.errors import StoreRefusedError
+
+Kind: TypeAlias = Literal[
+    "int", "text", "bool", "float", "decimal", "date", "datetime", "timedelta", "uuid", "enum", "json"
+]
+"""What a column holds. Backends map each to a type that keeps it exactly."""
+
+Key: TypeAlias = Any
+"""The key of a row: the value of its one key column, or a tuple where there are several."""
+
+
+class Column(msgspec.Struct, frozen=True, eq=False):
+    """A column: its name, what it holds, and the Python type of its values (without ``None`` and marks)."""
+
+    name: str
+    kind: Kind
+    type: Any
+    optional: bool = False
+
+
+class Index(msgspec.Struct, frozen=True):
+    """An index on some columns, in order."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+class Table(msgspec.Struct, frozen=True, eq=False):
+    """A table whose rows are values of ``row``, made from its columns in order. ``key`` names the primary key."""
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    indexes: tuple[Index, ...]
+    row: Callable[..., Any]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def key_columns(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns if column.name in self.key)
+
+    @property
+    def definition(self) -> str:
+        """Columns and key as text: what must not change under rows that are already there."""
+        columns = ", ".join(f"{column.name} {column.kind}{'?' if column.optional else ''}" for column in self.columns)
+        return f"{columns}; key {', '.join(self.key)}"
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """Rows of one table to write, each in place of the one with its key."""
+
+    table: Table
+    rows: Sequence[Any]
+
+
+def definition_changed(table: Table, made_from: str | None) -> StoreRefusedError:
+    """The refusal of a table that holds other columns than the read model has now."""
+    if made_from is None:
+        return StoreRefusedError(
+            f"There is a table or view {table.name} that is not a read model of Twofold",
+            reason="foreign",
+            remedy="Name the read model otherwise (@stored_as), or keep read models in a schema of their own.",
+        )
+    return StoreRefusedError(
+        f"The definition of {table.name} has changed (the table: {made_from}; the code: {table.definition})",
+        reason="definition-changed",
+        remedy=f"It must be built again: drop table {table.name}; it is then filled from the log at the next start.",
+    )

@@ -1,0 +1,60 @@
+"""``Reader``: how a query handler asks the read models, in SQL, and gets typed rows."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, TypeVar, cast
+
+from twofold.errors import QueryError
+from twofold.projections.port import ReadStore
+from twofold.projections.table import Table
+from twofold.queries.results import typed
+from twofold.queries.statement import parse
+
+T = TypeVar("T")
+
+Wait = Callable[[Collection[str]], Awaitable[None]]
+"""Returns when all the read models named have reached what the question wants to see."""
+
+
+class Reader:
+    """Asks the read database; it cannot write there.
+
+    ``sql`` is a whole ``select``, or, when the type is a ``ReadModel`` of the app, what comes after ``select … from``
+    its table: ``"where risk_score >= :min order by risk_score desc"``. Parameters are written ``:name`` and given by
+    name. Each method raises ``QueryError`` for what the database refuses and for rows that do not fit the type, and
+    ``BehindError`` when a read model does not reach in time what the question must see.
+    """
+
+    def __init__(self, reads: ReadStore, tables: Mapping[type[Any], Table], wait: Wait | None = None) -> None:
+        self._reads = reads
+        self._tables = tables
+        self._wait = wait
+
+    async def all(self, type: type[T], sql: str = "", /, **params: object) -> list[T]:
+        """Every row, in the statement's order."""
+        statement = parse(sql)
+        table = self._tables.get(type)
+        if table is not None and statement.is_whole:
+            table = None
+        if self._wait is not None:
+            await self._wait(self._named(statement.words, table))
+        if table is not None:
+            return cast("list[T]", await self._reads.select(table, sql, params))
+        return typed(type, await self._reads.query(sql, params))
+
+    async def one(self, type: type[T], sql: str, /, **params: object) -> T | None:
+        """The one row, or None; ``QueryError`` if there are several."""
+        rows = await self.all(type, sql, **params)
+        if len(rows) > 1:
+            raise QueryError(f"Asked for one row, found {len(rows)}", remedy="Ask by key, use limit 1, or use all().")
+        return rows[0] if rows else None
+
+    async def scalar(self, type: type[T], sql: str, /, **params: object) -> T | None:
+        """The one value of the one row; None where there is no row or it is NULL."""
+        return await self.one(type, sql, **params)
+
+    def _named(self, words: frozenset[str], table: Table | None) -> Collection[str]:
+        """The read models that a statement names. Behind a view none may be: then it is about all of them."""
+        named = {each.name for each in self._tables.values() if each.name in words or each is table}
+        return named or {each.name for each in self._tables.values()}

@@ -1,0 +1,118 @@
+"""Subscriptions that go through the log together: one read and one decode of each page serves them all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from twofold.errors import TwofoldError
+from twofold.messages import Event, Recorded
+from twofold.subscriptions.checkpoint import Checkpoint
+from twofold.subscriptions.member import Member
+from twofold.subscriptions.pages import Batch, Pages
+from twofold.subscriptions.port import Advanced, Delivery, Fenced, Stopped, Subscriber
+
+
+class Cohort:
+    """Members that are level, or nearly: each takes from a page only what lies beyond its own checkpoint."""
+
+    def __init__(self, pages: Pages, subscriber: Subscriber, members: Iterable[Member]) -> None:
+        self.members = list(members)
+        self.news = asyncio.Event()
+        self._pages = pages
+        self._subscriber = subscriber
+        self._joining: list[Member] = []
+
+    @property
+    def position(self) -> int:
+        """Where the hindmost member stands: the next page begins after it."""
+        return min(member.position for member in [*self.members, *self._joining])
+
+    @property
+    def alive(self) -> bool:
+        return bool(self.members or self._joining)
+
+    def level_with(self, head: int) -> bool:
+        """Whether there is nothing to read for now."""
+        return self.alive and self.position >= head
+
+    def join(self, members: Iterable[Member]) -> None:
+        """Let others go along, from the next page on."""
+        self._joining += members
+        self.news.set()
+
+    def leave(self) -> list[Member]:
+        """Everybody goes; the cohort is over."""
+        members = [*self.members, *self._joining]
+        self.members, self._joining = [], []
+        return members
+
+    async def turn(self) -> int:
+        """Take one page to its end. Returns the position up to which the log is now known."""
+        self.members += self._joining
+        self._joining = []
+        batch = await self._pages.after(self.position, frozenset().union(*(member.types for member in self.members)))
+        behind = [member for member in self.members if member.position < batch.reached]
+        if behind:
+            await self._deliver(behind, batch)
+        for member in self.members:
+            member.error = None
+        return batch.reached
+
+    def stop(self, error: TwofoldError) -> None:
+        """Stop every member for one reason."""
+        for member in self.leave():
+            member.stop(error)
+
+    def retrying(self, error: TwofoldError) -> None:
+        """Say on every member what is in the way for now."""
+        for member in self.members:
+            member.error = error
+
+    async def close(self) -> None:
+        await self._pages.close()
+
+    async def _deliver(self, members: list[Member], batch: Batch) -> None:
+        deliveries = _deliveries(members, batch)
+        outcomes = await self._subscriber.deliver(deliveries)
+        fenced: list[Member] = []
+        for member, delivery, outcome in zip(members, deliveries, outcomes, strict=True):
+            match outcome:
+                case Advanced():
+                    member.advance(delivery.end)
+                case Fenced():
+                    fenced.append(member)
+                case Stopped(checkpoint, error):
+                    member.advance(checkpoint)
+                    member.stop(error)
+        self.members = [member for member in self.members if not member.stopped]
+        if fenced:
+            await self._follow_others(fenced)
+
+    async def _follow_others(self, members: list[Member]) -> None:
+        """Another worker was faster: go on from where it has come to."""
+        found = await self._subscriber.checkpoints([member.name for member in members])
+        for member in members:
+            member.advance(found.get(member.name) or _before_everything(member.checkpoint))
+
+
+def _deliveries(members: list[Member], batch: Batch) -> list[Delivery]:
+    """Each member's share of a page, sorted out in one pass by the name of the event's type."""
+    shares: list[list[Recorded[Event]]] = [[] for _ in members]
+    takers: dict[str, list[tuple[int, list[Recorded[Event]]]]] = {}
+    for member, share in zip(members, shares, strict=True):
+        for type in member.types:
+            takers.setdefault(type, []).append((member.position, share))
+    for event in batch.events:
+        for position, share in takers.get(event.type, ()):
+            if event.position > position:
+                share.append(event)
+    return [
+        Delivery(member.name, member.checkpoint, member.checkpoint.moved(batch.reached, share), share)
+        for member, share in zip(members, shares, strict=True)
+    ]
+
+
+def _before_everything(checkpoint: Checkpoint) -> Checkpoint:
+    """Where a subscription stands whose checkpoint was removed under way: it begins again."""
+    return Checkpoint(0, checkpoint.store_id, checkpoint.log_epoch)

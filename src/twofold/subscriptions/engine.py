@@ -1,0 +1,203 @@
+"""The engine: keeps subscriptions going through the log, together where they are level, each stopping alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from contextlib import suppress
+
+from twofold.errors import NotFoundError, StoreError, StoreRefusedError, TwofoldError
+from twofold.messages import Registry
+from twofold.store.port import EventStore
+from twofold.subscriptions.cohort import Cohort
+from twofold.subscriptions.elsewhere import reach_elsewhere
+from twofold.subscriptions.member import Member
+from twofold.subscriptions.pages import Pages
+from twofold.subscriptions.port import Subscriber
+from twofold.subscriptions.roster import call_the_roll, checkpoints_of, level
+from twofold.subscriptions.status import SubscriptionStatus
+
+WATCH_SECONDS = 30.0
+"""How long one wait for news may last. It only bounds how long a lost connection goes unnoticed while idle."""
+
+
+def backoff_seconds(failures: int) -> float:
+    """How long to rest after so many failures in a row: 50 ms, doubling, at most 5 s."""
+    return min(0.05 * 2.0 ** min(failures - 1, 10), 5.0)
+
+
+class Engine:
+    """Runs the subscriptions of a subscriber.
+
+    ``start`` and ``stop`` run it in the background; without them ``step`` and ``settle`` turn it by hand, and
+    ``reach`` watches the checkpoints that another process moves. ``page_max`` (events) and ``page_bytes_max`` bound a
+    page; each cohort of level subscriptions holds at most two pages.
+    """
+
+    def __init__(
+        self,
+        log: EventStore,
+        registry: Registry,
+        subscriber: Subscriber,
+        *,
+        page_max: int = 2000,
+        page_bytes_max: int = 8 << 20,
+        backoff: Callable[[int], float] = backoff_seconds,
+    ) -> None:
+        self._log = log
+        self._registry = registry
+        self._subscriber = subscriber
+        self._page_max = page_max
+        self._page_bytes_max = page_bytes_max
+        self._backoff = backoff
+        self._members: dict[str, Member] = {}
+        self._cohorts: list[Cohort] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = asyncio.Event()
+        self._head = 0
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs in the background."""
+        return bool(self._tasks)
+
+    async def start(self) -> None:
+        """Catch up and follow the log in the background, from where the checkpoints stand."""
+        self._stopping.clear()
+        await self._gather()
+        self._tasks = [asyncio.create_task(self._watch())]
+        self._tasks += [asyncio.create_task(self._follow(cohort)) for cohort in self._cohorts]
+
+    async def stop(self) -> None:
+        """Finish the pages in hand and stop. What has been read beyond them is left to the next start."""
+        self._stopping.set()
+        for cohort in self._cohorts:
+            cohort.news.set()
+        if self._tasks:
+            self._tasks[0].cancel()  # The watch only waits; there is nothing of it to finish.
+        await asyncio.gather(*self._tasks, return_exceptions=True)  # Each has told its members what it met.
+        for cohort in self._cohorts:
+            await cohort.close()
+        self._tasks, self._cohorts, self._members = [], [], {}
+
+    async def step(self) -> bool:
+        """Take one page for each cohort, by hand. Whether anybody moved. Errors of the databases are raised."""
+        if not self._members:
+            await self._gather()
+        self._head = max(self._head, (await self._log.head()).position)
+        before = [member.position for member in self._members.values()]
+        for cohort in self._cohorts:
+            if cohort.alive and not self._join_the_first(cohort):
+                await cohort.turn()
+        return before != [member.position for member in self._members.values()]
+
+    async def settle(self, *, timeout_seconds: float = 30.0) -> None:
+        """Return when everything is at the head as it is now; ``BehindError`` for what is late or stopped."""
+        head = await self._log.head()
+        if not self.running:
+            while await self.step():
+                pass
+        await self.reach(tuple(self._members), head.position, timeout_seconds=timeout_seconds)
+
+    async def reach(self, names: Collection[str], position: int, *, timeout_seconds: float) -> None:
+        """Return when all these subscriptions stand at ``position`` or beyond; ``BehindError`` otherwise.
+
+        Woken by the fold itself when it runs here, by looking at the checkpoints when another process runs it.
+        """
+        if not self._members:
+            await reach_elsewhere(self._subscriber, names, position, timeout_seconds=timeout_seconds)
+            return
+        clock = asyncio.get_running_loop().time
+        until = clock() + timeout_seconds
+        for name in names:
+            if name not in self._members:
+                raise NotFoundError("subscription", name, remedy="Add its read model to App(...).")
+            await self._members[name].reach(position, timeout_seconds=max(until - clock(), 0.0))
+
+    def status(self) -> list[SubscriptionStatus]:
+        """Every subscription that runs here, by name, against the newest head that was seen."""
+        return [self._members[name].status(self._head) for name in sorted(self._members)]
+
+    async def observe(self) -> list[SubscriptionStatus]:
+        """The same against the head as it is now, also of what other processes run."""
+        head = await self._log.head()
+        self._head = max(self._head, head.position)
+        if self._members:
+            return self.status()
+        return [
+            SubscriptionStatus(name, "elsewhere", at.position, head.position, max(head.position - at.position, 0))
+            for name, at in sorted((await checkpoints_of(self._subscriber, head)).items())
+        ]
+
+    async def _gather(self) -> None:
+        head = await self._log.head()
+        self._head = head.position
+        self._members = await call_the_roll(self._log, self._subscriber, head)
+        self._cohorts = [Cohort(self._pages(), self._subscriber, members) for members in level(self._members)]
+
+    def _pages(self) -> Pages:
+        return Pages(self._log, self._registry, count_max=self._page_max, bytes_max=self._page_bytes_max)
+
+    async def _watch(self) -> None:
+        """One wait for news serves every cohort."""
+        failures = 0
+        while True:
+            try:
+                self._head = max(self._head, await self._log.wait(self._head, timeout_seconds=WATCH_SECONDS))
+                failures = 0
+            except Exception as error:  # noqa: BLE001 - whatever it is, each cohort must say it and the watch go on.
+                failures += 1
+                for cohort in self._cohorts:
+                    cohort.retrying(_told(error))
+                await self._rest(failures)
+            for cohort in self._cohorts:
+                cohort.news.set()
+
+    async def _follow(self, cohort: Cohort) -> None:
+        failures = 0
+        while cohort.alive and not self._stopping.is_set() and not self._join_the_first(cohort):
+            cohort.news.clear()
+            failures = 0 if await self._turn(cohort) else failures + 1
+            if failures:
+                await self._rest(failures)
+            elif cohort.level_with(self._head):
+                await cohort.news.wait()
+        if not cohort.alive:
+            self._cohorts.remove(cohort)
+        await cohort.close()
+
+    async def _turn(self, cohort: Cohort) -> bool:
+        """One page. False when a database was in the way and the same page is to be tried again."""
+        try:
+            self._head = max(self._head, await cohort.turn())
+        except StoreRefusedError as error:
+            cohort.stop(error)
+        except StoreError as error:
+            cohort.retrying(error)
+            return False
+        except Exception as error:  # noqa: BLE001 - a bug must show in the status, not die in a task nobody awaits.
+            cohort.stop(_told(error))
+        return True
+
+    def _join_the_first(self, cohort: Cohort) -> bool:
+        """A cohort that has nearly caught up with the foremost one goes on as part of it."""
+        others = [other for other in self._cohorts if other is not cohort and other.alive]
+        first = max(others, key=lambda other: other.position, default=None)
+        if first is None or not 0 <= first.position - cohort.position <= self._page_max:
+            return False
+        first.join(cohort.leave())
+        return True
+
+    async def _rest(self, failures: int) -> None:
+        """Wait before trying again, or until the engine is stopped."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), self._backoff(failures))
+
+
+def _told(error: Exception) -> TwofoldError:
+    """Anything that went wrong as an error that a status can show."""
+    if isinstance(error, TwofoldError):
+        return error
+    found = TwofoldError(f"The engine met {type(error).__name__}: {error}", remedy="This is a bug; please report it.")
+    found.__cause__ = error
+    return found

@@ -1,0 +1,90 @@
+"""One subscription while it is run: where it stands, how it fares, and who waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+
+from twofold.errors import BehindError, TwofoldError
+from twofold.subscriptions.checkpoint import Checkpoint
+from twofold.subscriptions.status import Meter, State, SubscriptionStatus
+
+
+class Member:
+    """A subscription of an engine. ``error`` is what stopped it (``stopped``) or what is being retried."""
+
+    def __init__(self, name: str, types: frozenset[str], checkpoint: Checkpoint) -> None:
+        self.name = name
+        self.types = types
+        self.checkpoint = checkpoint
+        self.error: TwofoldError | None = None
+        self.stopped = False
+        self._meter = Meter()
+        self._waiting: set[tuple[int, asyncio.Future[None]]] = set()
+
+    @property
+    def position(self) -> int:
+        return self.checkpoint.position
+
+    def advance(self, checkpoint: Checkpoint) -> None:
+        """Stand at this checkpoint, and wake whoever waits for what it holds."""
+        self._meter.add(checkpoint.position - self.position)
+        self.checkpoint = checkpoint
+        self.error = None
+        self._wake(checkpoint.position)
+
+    def stop(self, error: TwofoldError) -> None:
+        """Go no further in this process. Whoever waits is told at once."""
+        self.stopped = True
+        self.error = error
+        self._wake(None)
+
+    async def reach(self, position: int, *, timeout_seconds: float) -> None:
+        """Return as soon as it stands at ``position`` or beyond; ``BehindError`` when it is late or has stopped."""
+        if self.position >= position:
+            return
+        started = time.monotonic()
+        if not self.stopped:
+            await self._wait(position, timeout_seconds)
+        if self.position < position:
+            raise BehindError(
+                self.name,
+                position=self.position,
+                wanted=position,
+                waited_seconds=round(time.monotonic() - started, 3),
+                reason=f"{'stopped' if self.stopped else 'retrying'}: {self.error}" if self.error else "",
+            )
+
+    def status(self, head: int) -> SubscriptionStatus:
+        lag = max(head - self.position, 0)
+        return SubscriptionStatus(
+            name=self.name,
+            state=self._state(lag),
+            position=self.position,
+            head=max(head, self.position),
+            lag=lag,
+            rate=round(self._meter.rate, 1),
+            error=str(self.error) if self.error else None,
+        )
+
+    def _state(self, lag: int) -> State:
+        if self.error is not None:
+            return "stopped" if self.stopped else "retrying"
+        return "catching up" if lag else "running"
+
+    async def _wait(self, position: int, timeout_seconds: float) -> None:
+        entry = position, asyncio.get_running_loop().create_future()
+        self._waiting.add(entry)
+        try:
+            with suppress(TimeoutError):  # reach() says how late it is.
+                async with asyncio.timeout(timeout_seconds):
+                    await entry[1]
+        finally:
+            self._waiting.discard(entry)
+
+    def _wake(self, reached: int | None) -> None:
+        for entry in [entry for entry in self._waiting if reached is None or entry[0] <= reached]:
+            self._waiting.discard(entry)
+            if not entry[1].done():
+                entry[1].set_result(None)

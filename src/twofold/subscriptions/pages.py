@@ -1,0 +1,64 @@
+"""One reader for many: pages of the log, each read and decoded once, and the next one read ahead."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+
+from twofold.messages import Event, Recorded, Registry
+from twofold.store.criteria import EVERYTHING, Criteria
+from twofold.store.port import EventStore, Page
+
+COUNT_MIN = 100
+"""Events in a page when idle: the first of a burst should not wait for the folds of many others."""
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """A decoded page: its events, and how far it speaks for the log (see ``store.port.Page``)."""
+
+    events: Sequence[Recorded[Event]]
+    reached: int
+    full: bool
+
+
+class Pages:
+    """Reads on after a position. Pages double while they come back full, up to ``count_max`` and ``bytes_max``."""
+
+    def __init__(self, log: EventStore, registry: Registry, *, count_max: int, bytes_max: int) -> None:
+        self._log = log
+        self._registry = registry
+        self._count_max = count_max
+        self._bytes_max = bytes_max
+        self._count = min(COUNT_MIN, count_max)
+        self._ahead: tuple[int, frozenset[str], asyncio.Task[Page]] | None = None
+
+    async def after(self, position: int, types: frozenset[str]) -> Batch:
+        """The next page of events of these types, after a position."""
+        page = await self._page(position, types)
+        self._count = min(self._count * 2, self._count_max) if page.full else min(COUNT_MIN, self._count_max)
+        if page.full:
+            self._ahead = page.reached, types, asyncio.create_task(self._read(page.reached, types))
+        return Batch(self._registry.page(page.rows), page.reached, page.full)
+
+    async def close(self) -> None:
+        """Give up what was read ahead."""
+        if self._ahead is not None:
+            _, _, task = self._ahead
+            self._ahead = None
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)  # Nobody will ask for this page or its error.
+
+    async def _page(self, position: int, types: frozenset[str]) -> Page:
+        if self._ahead is not None and self._ahead[:2] == (position, types):
+            task = self._ahead[2]
+            self._ahead = None
+            return await task
+        await self.close()
+        return await self._read(position, types)
+
+    async def _read(self, position: int, types: frozenset[str]) -> Page:
+        # Asking for every type that exists is asking for everything, which needs no index but the log's own order.
+        criteria = EVERYTHING if types.issuperset(self._registry.events) else Criteria.of(types=types)
+        return await self._log.read(after=position, criteria=criteria, count_max=self._count, bytes_max=self._bytes_max)

@@ -1,0 +1,56 @@
+"""The port of whoever follows the log: what the engine asks of read models, and later of processes and relays."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from twofold.errors import TwofoldError
+from twofold.messages import Event, Recorded
+from twofold.subscriptions.checkpoint import Checkpoint
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """A page for one subscription: the events of its types after ``start``, complete up to ``end``, in order."""
+
+    name: str
+    start: Checkpoint
+    end: Checkpoint
+    events: Sequence[Recorded[Event]]
+
+
+class Advanced(msgspec.Struct, frozen=True):
+    """All effects and the checkpoint ``end`` are kept."""
+
+
+class Fenced(msgspec.Struct, frozen=True):
+    """Nothing was kept: another worker has moved this subscription's checkpoint since."""
+
+
+class Stopped(msgspec.Struct, frozen=True):
+    """The subscription cannot go on: what came before is kept up to ``checkpoint``; ``error`` says why."""
+
+    checkpoint: Checkpoint
+    error: TwofoldError
+
+
+Outcome: TypeAlias = Advanced | Fenced | Stopped
+
+
+class Subscriber(Protocol):
+    """Where events go. Errors: ``StoreError`` when nothing of a call was kept and it may be made again."""
+
+    @property
+    def interests(self) -> Mapping[str, frozenset[str]]:
+        """The subscriptions by name, each with the names of the event types that it wants."""
+        ...
+
+    async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
+        """Where these subscriptions stand now; those that never moved are not in it."""
+        ...
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        """Take effect of each delivery and move its checkpoint, together or not at all; an outcome each, in order."""
+        ...

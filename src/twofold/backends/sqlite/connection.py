@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -13,6 +12,7 @@ import apsw
 
 from twofold.backends.sqlite.failures import told
 from twofold.backends.sqlite.migrations import Schema
+from twofold.backends.sqlite.thread import WorkThread
 from twofold.errors import StoreRefusedError, StoreUnavailableError
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class Database:
         self._synchronous: Synchronous = synchronous
         self._busy_seconds = busy_seconds
         self._vfs = vfs
-        self._thread: ThreadPoolExecutor | None = None
+        self._thread: WorkThread | None = None
         self._writer: apsw.Connection | None = None
         self._reader: apsw.Connection | None = None
 
@@ -58,7 +58,7 @@ class Database:
         """
         if self._thread is not None:
             return
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="twofold-sqlite")
+        self._thread = WorkThread("twofold-sqlite")
         try:
             await self._on_thread(lambda: self._prepare(schema, migrate))
             self._reader = None if self.path is None else self.connect_reader()
@@ -75,8 +75,8 @@ class Database:
             self._reader.close()
             self._reader = None
         # Closed on its own thread, behind everything that was queued before.
-        await asyncio.shield(asyncio.get_running_loop().run_in_executor(thread, self._close_writer))
-        thread.shutdown(wait=False)
+        await asyncio.shield(thread.run(self._close_writer))
+        thread.close()
 
     async def run(self, work: Callable[[apsw.Connection], T]) -> T:
         """Do the work on the writer's thread. A cancelled caller leaves it to finish there, or never to begin."""
@@ -106,7 +106,7 @@ class Database:
     async def _on_thread(self, work: Callable[[], T]) -> T:
         if self._thread is None:
             raise StoreUnavailableError(f"{self.where} is not open", reason="away", remedy="Open it before use.")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        return await self._thread.run(work)
 
     def _prepare(self, schema: Schema, migrate: bool) -> None:
         refuse_unsafe_library(apsw.sqlite_lib_version())

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import apsw
 
-from twofold.backends.sqlite.added import Added
 from twofold.backends.sqlite.criteria import Span, newest
+from twofold.backends.sqlite.recent import Recent
 from twofold.store.pages import load_page
 from twofold.store.port import (
     Append,
@@ -39,13 +39,15 @@ class Flush:
     because a flush costs by statements and steps, not by rows.
     """
 
-    def __init__(self, connection: apsw.Connection, batch: Sequence[Append]) -> None:
+    def __init__(self, connection: apsw.Connection, recent: Recent | None, batch: Sequence[Append]) -> None:
         self._connection = connection
         self._head, self._largest = connection.execute(_SQL["end"]).get
         self.position = self._head
         self._versions = _versions(connection, batch)
         self._receipts = _receipts(connection, batch)
-        self._added = Added() if any(append.conditions for append in batch) else None
+        self._recent = recent
+        if recent is not None:
+            recent.begin(self._head)
         self._rows: list[Row] = []
         self._tags: list[tuple[str, int, str]] = []
         self._keys: list[tuple[str, bytes, int, int]] = []
@@ -90,10 +92,11 @@ class Flush:
         return None
 
     def _newest(self, condition: Condition) -> int:
-        added = self._added.newest(condition.criteria, condition.after) if self._added else 0
-        if added or condition.after >= self._head:
-            return added
-        return newest(self._connection, condition.criteria, Span(condition.after, self._head))
+        assert self._recent is not None
+        found = self._recent.newest(condition.criteria, condition.after)
+        if found or condition.after >= self._recent.since:
+            return found
+        return newest(self._connection, condition.criteria, Span(condition.after, self._recent.since))
 
     def _accept(self, append: Append) -> Appended:
         first = self.position + 1
@@ -110,8 +113,8 @@ class Flush:
         self._rows.append((position, event.stream, version, event.type, event.schema, event.data, event.metadata))
         if event.tags:
             self._tags += [(tag, position, event.type) for tag in dict.fromkeys(event.tags)]
-        if self._added is not None:
-            self._added.add(position, event)
+        if self._recent is not None:
+            self._recent.add(position, event)
 
     def _grow(self) -> None:
         largest = max(len(row[5]) + len(row[6]) for row in self._rows)

@@ -13,6 +13,7 @@ from twofold.backends.sqlite.criteria import Search, Span, page
 from twofold.backends.sqlite.judge import Flush
 from twofold.backends.sqlite.migrations import Schema
 from twofold.backends.sqlite.news import News
+from twofold.backends.sqlite.recent import Recent
 from twofold.backends.sqlite.rows import bounded
 from twofold.backends.sqlite.transaction import transaction
 from twofold.errors import StoreRefusedError
@@ -51,6 +52,7 @@ class SqliteLog:
         self._database = Database(path, synchronous=synchronous, busy_seconds=busy_seconds, vfs=vfs)
         self._news = News(None)
         self._data_version = 0
+        self._recent: Recent | None = None
 
     async def open(self) -> None:
         """Connect and check; installs into an empty file and upgrades an older one, unless told not to."""
@@ -90,7 +92,7 @@ class SqliteLog:
             await database.close()
 
     async def append(self, batch: Sequence[Append]) -> list[Verdict]:
-        verdicts, head = await self._database.run(partial(_append, batch))
+        verdicts, head = await self._database.run(partial(self._flush, batch))
         self._news.tell(head)
         return verdicts
 
@@ -131,6 +133,19 @@ class SqliteLog:
         await self._news.beyond(after, timeout_seconds)
         return (await self.head()).position
 
+    def _flush(self, batch: Sequence[Append], connection: apsw.Connection) -> tuple[list[Verdict], int]:
+        if self._recent is None and any(append.conditions for append in batch):
+            self._recent = Recent()  # Only for whoever uses conditions: keeping it costs a little of every append.
+        try:
+            with transaction(connection):
+                flush = Flush(connection, self._recent, batch)
+                verdicts = [flush.judge(append) for append in batch]
+                flush.write()
+        except BaseException:
+            self._recent = None
+            raise
+        return verdicts, flush.position
+
     def _look(self) -> int | None:
         version: int = self._database.read_now(lambda reader: reader.execute("pragma data_version").get)
         if version == self._data_version:
@@ -148,11 +163,3 @@ def _search(connection: apsw.Connection, criteria: Criteria, span: Span, limit: 
     if criteria.everything and span.category is None:
         return Search(_SQL["all"], (span.after, span.until, limit))
     return page(connection, criteria, span, limit)
-
-
-def _append(batch: Sequence[Append], connection: apsw.Connection) -> tuple[list[Verdict], int]:
-    with transaction(connection):
-        flush = Flush(connection, batch)
-        verdicts = [flush.judge(append) for append in batch]
-        flush.write()
-    return verdicts, flush.position

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -53,7 +53,7 @@ async def _import(app: App, path: Path, console: Console | None) -> Import:
 
 
 @asynccontextmanager
-async def _watched(app: App, progress: Import, console: Console | None) -> AsyncIterator[None]:
+async def _watched(app: App, progress: Import, console: Console | None) -> AsyncGenerator[None]:
     """A live view beside whatever happens inside, where there is a console to show it on."""
     if console is None:
         yield

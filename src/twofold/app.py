@@ -108,6 +108,10 @@ class App:
         if live is not None:
             await live.close()
 
+    @property
+    def is_started(self) -> bool:
+        return self._live is not None
+
     async def __aenter__(self) -> Self:
         await self.start()
         return self

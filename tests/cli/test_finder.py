@@ -49,7 +49,7 @@ def test_pyproject_is_found_from_a_folder_below_and_modules_are_looked_for_besid
 def test_a_pyproject_without_the_table_is_passed_over(project: Path, text: str) -> None:
     (project / "pyproject.toml").write_text(text)
     found = find(None, {}, project)
-    assert (str(found), found.source) == ("app:app", str(project / "app.py"))
+    assert (str(found), found.source) == ("app:app", "app.py")
 
 
 def test_without_any_the_error_names_the_folder_and_all_four_ways(tmp_path: Path) -> None:

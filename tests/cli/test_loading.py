@@ -11,12 +11,12 @@ from tests.cli.terminal import Terminal
 
 def test_stderr_says_which_app_and_who_named_it(terminal: Terminal, folder: Path) -> None:
     done = terminal("ask", "CountAccounts")
-    assert f"app app:app, by {folder / 'app.py'}" in done.err
+    assert "app app:app, by app.py" in done.err
 
 
 def test_the_variable_names_the_app(folder: Path) -> None:
     (folder / "app.py").rename(folder / "bank.py")
-    done = Terminal(folder, environment={"TWOFOLD_APP": "bank:app"})("ask", "CountAccounts")
+    done = Terminal(folder).process("ask", "CountAccounts", TWOFOLD_APP="bank:app")
     assert (done.code, done.out) == (0, "0\n")
     assert "by TWOFOLD_APP" in done.err
 
@@ -49,14 +49,14 @@ def test_the_option_stands_before_or_after_the_command(folder: Path, before: boo
 )
 def test_an_app_that_cannot_be_loaded_is_said_with_the_reason(folder: Path, text: str, says: str) -> None:
     (folder / "app.py").write_text(text)
-    done = Terminal(folder)("ask", "CountAccounts")
+    done = Terminal(folder).process("ask", "CountAccounts")
     assert (done.code, done.out) == (2, "")
     assert says in done.err
 
 
 def test_an_error_inside_the_app_names_its_line(folder: Path) -> None:
     (folder / "app.py").write_text("\n\nraise RuntimeError('no')\n")
-    assert f"{folder / 'app.py'}:3" in Terminal(folder)("ask", "CountAccounts").err
+    assert f"{folder / 'app.py'}:3" in Terminal(folder).process("ask", "CountAccounts").err
 
 
 def test_a_module_that_is_not_there_is_said_with_where_it_was_looked_for(terminal: Terminal, folder: Path) -> None:

@@ -62,7 +62,7 @@ def _table(path: Path) -> dict[str, object] | None:
 
 def _in_app_py(directory: Path) -> Found | None:
     path = directory / "app.py"
-    return Found("app", "app", directory, str(path)) if path.is_file() else None
+    return Found("app", "app", directory, path.name) if path.is_file() else None
 
 
 def _nowhere(directory: Path) -> Found:

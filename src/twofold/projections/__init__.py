@@ -1,6 +1,6 @@
 """EVENTS → READ MODELS: rows that are folds of the log, and the port of the database that keeps them."""
 
-from twofold.projections.definition import define, define_all, table_of
+from twofold.projections.definition import by_name, define, table_of
 from twofold.projections.fold import Projection
 from twofold.projections.model import ReadModel
 from twofold.projections.port import Advance, Found, ReadStore
@@ -20,7 +20,7 @@ __all__ = [
     "ReadModel",
     "ReadStore",
     "Table",
+    "by_name",
     "define",
-    "define_all",
     "table_of",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import starmap
@@ -50,7 +50,7 @@ class Codec:
             for there, column in zip(self._key, columns, strict=True)
         ]
 
-    def rows(self, found: Sequence[Sequence[Any]]) -> list[Any]:
+    def rows(self, found: Collection[Iterable[Any]]) -> list[Any]:
         """The rows behind what the database found, columns in the table's order."""
         if not self._back:
             return list(starmap(self._row, found))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -26,17 +26,16 @@ NAME_MAX = 63
 _PLAIN = re.compile(rf"[a-z_][a-z0-9_]{{0,{NAME_MAX - 1}}}")
 
 
-def define_all(models: Collection[type[ReadModel]]) -> dict[str, Projection]:
-    """The projections of several read models by name; ``DefinitionError`` also for two under one name."""
+def by_name(projections: Iterable[Projection]) -> dict[str, Projection]:
+    """Projections by name; ``DefinitionError`` for two under one."""
     found: dict[str, Projection] = {}
-    for cls in models:
-        projection = define(cls)
+    for projection in projections:
         other = found.setdefault(projection.name, projection)
         if other is not projection:
             raise DefinitionError(
                 f"Two read models under the name {projection.name}",
                 other.cls,
-                cls,
+                projection.cls,
                 remedy="Give one another name: @stored_as.",
             )
     return found

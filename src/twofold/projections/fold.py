@@ -54,6 +54,7 @@ class Projection:
         self._steps = dict(steps)
         self._misfit = misfit
         self._unset = dict.fromkeys(required, NOT_SET)
+        self._documents = [column.name for column in table.columns if column.kind == "json"]
         self._single = table.key[0] if len(table.key) == 1 else None
         self.row_key: Callable[[Any], Key] = attrgetter(*table.key)
 
@@ -99,6 +100,8 @@ class Projection:
                 step.function(row, recorded if step.wants_recorded else recorded.event)
                 if begins:
                     self._must_be_whole(row)
+                if self._documents:
+                    self._own_documents(row, recorded.event)
             except Exception as error:  # Folds are the user's: whatever they raise is the reason.
                 raise self._error(recorded, key, error) from error
         return changed
@@ -111,6 +114,14 @@ class Projection:
         unset = [name for name in self._unset if getattr(row, name) is NOT_SET]
         if unset:
             raise ValueError(f"there is no row yet, and this event does not set its {', '.join(unset)}")
+
+    def _own_documents(self, row: Any, event: Event) -> None:
+        """What a fold took from the event, as in ``self.lines = event.lines``, is copied: others fold that event too."""
+        taken = [getattr(event, name) for name in event.__struct_fields__]
+        for name in self._documents:
+            value = getattr(row, name)
+            if isinstance(value, (list, dict, set)) and any(value is each for each in taken):
+                setattr(row, name, value.copy())
 
     def _must_fit(self, key: Key) -> None:
         if reason := self._misfit(key):

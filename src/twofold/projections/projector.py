@@ -10,9 +10,8 @@ import msgspec
 
 from twofold.errors import FoldError, StoreError, StoreUnavailableError
 from twofold.messages import Event, Recorded
-from twofold.projections.definition import define_all
+from twofold.projections.definition import by_name
 from twofold.projections.fold import Projection
-from twofold.projections.model import ReadModel
 from twofold.projections.port import Advance, ReadStore
 from twofold.projections.shelf import Shelf
 from twofold.projections.table import Changes, Key
@@ -30,14 +29,10 @@ class Folded(msgspec.Struct, frozen=True):
 class Projector:
     """Keeps read models up to date. It remembers at most ``rows_max`` rows of each, so that hot ones are not loaded."""
 
-    def __init__(self, reads: ReadStore, models: Collection[type[ReadModel]], *, rows_max: int = 10_000) -> None:
+    def __init__(self, reads: ReadStore, projections: Collection[Projection], *, rows_max: int = 10_000) -> None:
         self._reads = reads
-        self._projections = define_all(models)
+        self._projections = by_name(projections)
         self._shelves: dict[str, Shelf[Key, Any]] = {name: Shelf(rows_max) for name in self._projections}
-
-    async def install(self) -> None:
-        """Make the tables that are missing. ``StoreRefusedError`` where a definition has changed."""
-        await self._reads.install([projection.table for projection in self._projections.values()])
 
     @property
     def interests(self) -> Mapping[str, frozenset[str]]:

@@ -1,7 +1,7 @@
 """QUESTIONS → ANSWERS: typed queries over read models, in SQL, that may include one's own writes."""
 
-from twofold.queries.answers import Answer, answer_of, answers, is_answer
-from twofold.queries.asking import Asking
+from twofold.queries.answers import ANSWERS, Answerer, answerer, answers
+from twofold.queries.asking import Answers
 from twofold.queries.reader import Reader
 
-__all__ = ["Answer", "Asking", "Reader", "answer_of", "answers", "is_answer"]
+__all__ = ["ANSWERS", "Answerer", "Answers", "Reader", "answerer", "answers"]

@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 ANSWERS = "__twofold_answers__"
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answerer(msgspec.Struct, frozen=True):
     """What answers one type of query."""
 
     query_type: type[Query[Any]]
@@ -32,12 +32,7 @@ def answers(function: F) -> F:
     return function
 
 
-def is_answer(thing: object) -> bool:
-    """Whether it is a function marked with ``@answers``."""
-    return callable(thing) and hasattr(thing, ANSWERS)
-
-
-def answer_of(function: Callable[..., Awaitable[Any]]) -> Answer:
+def answerer(function: Callable[..., Awaitable[Any]]) -> Answerer:
     """What a function marked with ``@answers`` answers.
 
     Raises ``DefinitionError`` for one that is not ``async``, does not take a query and a reader, or does not return
@@ -64,7 +59,7 @@ def answer_of(function: Callable[..., Awaitable[Any]]) -> Answer:
             query_type,
             remedy="Make them the same.",
         )
-    return Answer(query_type, function)
+    return Answerer(query_type, function)
 
 
 def _promised(query_type: type[Query[Any]]) -> object:

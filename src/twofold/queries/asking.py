@@ -2,69 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from twofold.deciders.receipt import Receipt
-from twofold.errors import InvalidInputError, UnknownMessageError
+from twofold.errors import DefinitionError, UnknownMessageError
 from twofold.messages import Query, name_of
-from twofold.projections import ReadModel, ReadStore, table_of
-from twofold.queries.answers import Answer
+from twofold.projections import Projection, ReadStore
+from twofold.queries.answers import Answerer
 from twofold.queries.reader import Reader
-from twofold.store.port import Head
-from twofold.store.token import parse_token
-from twofold.subscriptions import Engine
 
 AnswerT = TypeVar("AnswerT")
 
 
-class Asking:
-    """Answers queries from the read models of one store; ``head`` says which store that is."""
+class Reach(Protocol):
+    """Waiting for read models by name: ``Engine.reach``."""
+
+    async def __call__(self, names: Collection[str], position: int, *, timeout_seconds: float) -> None: ...
+
+
+class Answers:
+    """Answers queries from read models. ``reach`` waits until those named stand at a position.
+
+    Raises ``DefinitionError`` for two functions that answer one query.
+    """
 
     def __init__(
-        self,
-        answers: Mapping[type[Query[Any]], Answer],
-        reads: ReadStore,
-        engine: Engine,
-        read_models: Sequence[type[ReadModel]],
-        head: Head,
+        self, reads: ReadStore, projections: Collection[Projection], answerers: Sequence[Answerer], reach: Reach
     ) -> None:
-        self._answers = answers
         self._reads = reads
-        self._engine = engine
-        self._tables = {cls: table_of(cls) for cls in read_models}
-        self._store = (head.store_id, head.epoch)
+        self._reach = reach
+        self._tables = {projection.cls: projection.table for projection in projections}
         self._at_once = Reader(reads, self._tables)
+        self._functions: dict[type[Query[Any]], Callable[[Any, Reader], Awaitable[Any]]] = {}
+        for each in answerers:
+            other = self._functions.setdefault(each.query_type, each.function)
+            if other is not each.function:
+                raise DefinitionError(
+                    f"Two functions answer {each.query_type.__name__}", other, each.function, remedy="Keep one of them."
+                )
 
-    async def ask(
-        self, query: Query[AnswerT], *, after: Receipt | str | None = None, wait_seconds: float = 5.0
-    ) -> AnswerT:
-        """The answer; with ``after``, a receipt or its token, from read models that have taken what it stands for.
+    async def ask(self, query: Query[AnswerT], *, after: int = 0, wait_seconds: float = 5.0) -> AnswerT:
+        """The answer, from read models that stand at position ``after`` or beyond: those that the statements name.
 
-        Only the read models that the statements name are waited for. Raises ``UnknownMessageError``,
-        ``InvalidInputError`` for the token of another store, ``BehindError`` after ``wait_seconds`` (in all),
-        ``QueryError``, and what the function itself raises.
+        Raises ``UnknownMessageError``, ``BehindError`` after ``wait_seconds`` for a statement, ``QueryError``, and
+        what the function itself raises.
         """
-        answer = self._answers.get(type(query))
-        if answer is None:
-            known = tuple(sorted(name_of(each) for each in self._answers))
+        function = self._functions.get(type(query))
+        if function is None:
+            known = tuple(sorted(name_of(each) for each in self._functions))
             raise UnknownMessageError("query", name_of(type(query)), known=known)
-        reader = self._at_once if after is None else self._reader_after(self._position(after), wait_seconds)
-        found: AnswerT = await answer.function(query, reader)
-        return found
-
-    def _reader_after(self, position: int, wait_seconds: float) -> Reader:
-        wait = partial(self._engine.reach, position=position, timeout_seconds=wait_seconds)
-        return Reader(self._reads, self._tables, wait)
-
-    def _position(self, after: Receipt | str) -> int:
-        token = parse_token(after if isinstance(after, str) else after.token)
-        if (token.store_id, token.epoch) != self._store:
-            raise InvalidInputError(
-                f"The token is of another store ({token.store_id}, epoch {token.epoch}), "
-                f"this is {self._store[0]}, epoch {self._store[1]}",
-                what="after",
-                remedy="Ask the store that the command was sent to.",
-            )
-        return token.position
+        reader = self._at_once
+        if after:
+            wait = partial(self._reach, position=after, timeout_seconds=wait_seconds)
+            reader = Reader(self._reads, self._tables, wait)
+        answer: AnswerT = await function(query, reader)
+        return answer

@@ -1,4 +1,4 @@
--- The second file, beside the log: read models, how far they have come, and snapshots. All of it can be made again.
+-- The second file, beside the log: read models and how far they have come. All of it can be made again.
 
 -- How far each subscription has come. It moves in the transaction that writes the rows, by compare-and-set on
 -- (position, epoch). The other columns say of which log, and what the newest event was that took effect.
@@ -16,12 +16,4 @@ create table twofold_checkpoints (
 create table twofold_read_models (
     name text primary key not null,
     definition text not null
-) strict, without rowid;
-
-create table snapshots (
-    stream text not null,
-    code text not null,
-    version integer not null,
-    state blob not null,
-    primary key (stream, code)
 ) strict, without rowid;

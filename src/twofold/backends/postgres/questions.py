@@ -1,0 +1,91 @@
+"""Questions to the read models: spelled for PostgreSQL, over connections that cannot write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from twofold.backends.postgres.connection import Connections
+from twofold.backends.postgres.tables import param
+from twofold.errors import QueryError
+from twofold.projections.port import Found
+from twofold.queries.statement import Statement, Word, parse
+
+_TOO_LONG = "57014"
+_CANNOT_WRITE = "25006"
+_OF_THE_SERVER = ("08", "28", "3D", "40", "53", "55", "57", "58", "F0", "XX")
+"""Classes of SQLSTATE that speak of the server, not of the statement."""
+
+
+class Questions:
+    """Statements that only read, over at most ``pool_max`` connections, each at most ``timeout_seconds``."""
+
+    def __init__(self, url: str, *, schema: str, timeout_seconds: float, pool_max: int) -> None:
+        self._timeout_seconds = timeout_seconds
+        settings = {
+            "application_name": "twofold questions",
+            "default_transaction_read_only": "on",
+            "statement_timeout": f"{timeout_seconds * 1000:.0f}",
+        }
+        self._connections = Connections(url, schema, size_max=pool_max, settings=settings)
+
+    async def open(self) -> None:
+        await self._connections.open()
+
+    async def close(self) -> None:
+        await self._connections.close()
+
+    async def rows(self, sql: str, params: Mapping[str, object]) -> list[asyncpg.Record]:
+        """What one statement finds. ``QueryError`` for what PostgreSQL refuses, for writing, and for taking too long."""
+        text, statement = spelled(sql)
+        given = statement.values(params)
+        try:
+            values = [param(value) for value in given]
+        except (ValueError, TypeError, OverflowError) as error:
+            raise refused(error) from error
+        async with self._connections.connection() as connection:
+            try:
+                return await connection.fetch(text, *values)
+            except asyncpg.PostgresError as error:
+                raise self._told(error) from error
+
+    async def ask(self, sql: str, params: Mapping[str, object]) -> Found:
+        """The same for any shape of rows, with exact numbers as text."""
+        rows = await self.rows(sql, params)
+        return Found(list(rows[0].keys()) if rows else [], [_plain(row) for row in rows])
+
+    def _told(self, error: asyncpg.PostgresError) -> QueryError | asyncpg.PostgresError:
+        """The error in our words where it is the statement's; the connection tells what is the server's."""
+        state = error.sqlstate or ""
+        if state == _TOO_LONG:
+            return QueryError(
+                f"The question took longer than {self._timeout_seconds:g} s",
+                remedy="Add an index, ask for less, or raise the limit.",
+            )
+        if state == _CANNOT_WRITE:
+            return QueryError("A question cannot write", remedy="Send a command; its events change the read models.")
+        return error if state[:2] in _OF_THE_SERVER else refused(error)
+
+
+def refused(error: BaseException) -> QueryError:
+    return QueryError(f"The read database refused: {error}", remedy="Mend the statement or its parameters.")
+
+
+@lru_cache(maxsize=1024)
+def spelled(sql: str) -> tuple[str, Statement]:
+    """A statement in PostgreSQL's words: numbered parameters, and sums of decimals, which are exact here anyway."""
+    statement = parse(sql)
+    return statement.spelled(lambda number: f"${number}", _word), statement
+
+
+def _word(word: Word) -> str:
+    return "sum" if word.name == "decimal_sum" else word.text
+
+
+def _plain(row: asyncpg.Record) -> Sequence[Any]:
+    return [str(value) if isinstance(value, (Decimal, UUID)) else value for value in row.values()]

@@ -1,0 +1,132 @@
+"""The read models' schema: tables of rows, with the checkpoints that move with them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from twofold.backends.postgres.connection import Connection, Connections, quoted
+from twofold.backends.postgres.questions import Questions
+from twofold.backends.postgres.tables import statements
+from twofold.errors import StoreRefusedError
+from twofold.projections.port import Advance, Found
+from twofold.projections.table import Key, Table, definition_changed
+from twofold.store.pages import load_page
+from twofold.subscriptions import Checkpoint
+
+_SQL = load_page("twofold.backends.postgres", "reads.sql")
+
+
+class PostgresReads:
+    """A ``ReadStore`` in the schema ``schema`` of the database at ``url``, which is made if it is missing.
+
+    It is written without waiting for the disk (``synchronous_commit=off``): a crash may rewind it, rows and
+    checkpoints together, and the log makes up for it. At most ``pool_max`` connections each write and ask; a question
+    may take ``query_seconds``.
+    """
+
+    def __init__(self, url: str, *, schema: str = "public", pool_max: int = 4, query_seconds: float = 30.0) -> None:
+        settings = {"synchronous_commit": "off", "application_name": "twofold read models"}
+        self._connections = Connections(url, schema, size_max=pool_max, settings=settings)
+        self._questions = Questions(url, schema=schema, timeout_seconds=query_seconds, pool_max=pool_max)
+        self._schema = schema
+
+    async def open(self) -> None:
+        try:
+            await self._connections.open()
+            await self._questions.open()
+            await self._prepare()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        await self._questions.close()
+        await self._connections.close()
+
+    async def install(self, tables: Sequence[Table]) -> None:
+        async with self._connections.transaction() as connection:
+            await self._alone(connection)
+            for table in tables:
+                await self._install(connection, table)
+
+    async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
+        async with self._connections.connection() as connection:
+            return {name: Checkpoint(*at) for name, *at in await connection.fetch(_SQL["checkpoints"], list(names))}
+
+    async def load(self, table: Table, keys: Collection[Key]) -> list[Any]:
+        said = statements(table)
+        async with self._connections.connection() as connection:
+            return said.codec.rows(await connection.fetch(said.load, *said.codec.keys(keys)))
+
+    async def save(self, advances: Sequence[Advance]) -> list[bool]:
+        try:
+            async with self._connections.transaction() as connection:
+                moved = await _move(connection, advances)
+                for advance in advances:
+                    if advance.name in moved:
+                        await _write(connection, advance)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise StoreRefusedError(
+                f"The read database will not take it: {error}",
+                reason="value",
+                remedy="Mend the fold, so that its rows hold what their columns can keep.",
+            ) from error
+        return [advance.name in moved for advance in advances]
+
+    async def select(self, table: Table, tail: str, params: Mapping[str, object]) -> list[Any]:
+        said = statements(table)
+        return said.codec.rows(await self._questions.rows(f"{said.select} {tail}", params))
+
+    async def query(self, sql: str, params: Mapping[str, object]) -> Found:
+        return await self._questions.ask(sql, params)
+
+    async def _prepare(self) -> None:
+        async with self._connections.transaction() as connection:
+            await self._alone(connection)
+            await connection.execute(_SQL["create_schema"].format(schema=quoted(self._schema)))
+            await connection.execute(_SQL["create_checkpoints"])
+            await connection.execute(_SQL["create_read_models"])
+
+    async def _alone(self, connection: Connection) -> None:
+        await connection.execute(_SQL["wait_as_long_as_it_takes"])
+        await connection.execute(_SQL["lock"], self._schema)
+
+    async def _install(self, connection: Connection, table: Table) -> None:
+        row = await connection.fetchrow(_SQL["definition"], table.name, self._schema)
+        assert row is not None, "a select without from has one row"
+        made_from, exists = row
+        if not exists:
+            await connection.execute(_SQL["forget_checkpoint"], table.name)
+            await connection.execute(statements(table).create)
+            await connection.execute(_SQL["remember_definition"], table.name, table.definition)
+        elif made_from != table.definition:
+            raise definition_changed(table, made_from)
+        for index in statements(table).indexes:
+            await connection.execute(index)
+
+
+async def _move(connection: Connection, advances: Sequence[Advance]) -> frozenset[str]:
+    """The names of the steps whose checkpoint has been moved."""
+    for advance in advances:
+        if advance.start.position == 0:
+            await connection.execute(_SQL["begin_checkpoint"], advance.name, *_fields(advance.start))
+    ends = zip(*(_fields(advance.end) for advance in advances), strict=True)
+    moved = await connection.fetch(
+        _SQL["move_checkpoints"],
+        [advance.name for advance in advances],
+        [advance.start.position for advance in advances],
+        [advance.start.epoch for advance in advances],
+        *map(list, ends),
+    )
+    return frozenset(name for (name,) in moved)
+
+
+async def _write(connection: Connection, advance: Advance) -> None:
+    for changes in advance.changes:
+        said = statements(changes.table)
+        await connection.execute(said.upsert, *said.codec.columns(changes.rows))
+
+
+def _fields(at: Checkpoint) -> tuple[object, ...]:
+    return at.position, at.store_id, at.log_epoch, at.event_position, at.event_id, at.epoch

@@ -1,0 +1,97 @@
+Read models: checkpoints, what the tables were made from, and the tables themselves. What stands in braces comes from
+their definitions (tables.py): plain names from the code, never a value. Names are found through the search path.
+
+-- name: lock
+-- One process at a time makes tables. Two integers, so that it cannot meet an application's own bigint keys.
+select pg_advisory_xact_lock(20210527, hashtext('reads ' || $1));
+
+-- name: wait_as_long_as_it_takes
+-- An index on a large table takes its time.
+select set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true);
+
+-- name: create_schema
+create schema if not exists {schema};
+
+-- name: create_checkpoints
+-- How far each subscription has come. It moves in the transaction that writes the rows, by compare-and-set on
+-- (position, epoch). The other columns say of which log, and what the newest event was that took effect. Room in each
+-- page keeps the many updates of few rows where they are.
+create table if not exists twofold_checkpoints (
+    name text collate "C" primary key,
+    position bigint not null,
+    epoch bigint not null,
+    store_id text not null,
+    log_epoch bigint not null,
+    event_position bigint not null,
+    event_id text not null
+) with (fillfactor = 20);
+
+-- name: create_read_models
+-- What the tables of the read models were made from, so that a changed definition is found out.
+create table if not exists twofold_read_models (
+    name text collate "C" primary key,
+    definition text not null
+);
+
+-- name: checkpoints
+select name, position, store_id, log_epoch, event_position, event_id, epoch
+from twofold_checkpoints where name = any ($1::text[]);
+
+-- name: begin_checkpoint
+-- A subscription that never moved stands before the first event; whoever comes first says so.
+insert into twofold_checkpoints (name, position, store_id, log_epoch, event_position, event_id, epoch)
+values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing;
+
+-- name: move_checkpoints
+-- Compare-and-set of many: those that another worker has moved before, or taken over (epoch), are not in the answer.
+-- A rival that is under way is waited for, and its outcome seen. In order of names, so that two cannot wait for each
+-- other.
+update twofold_checkpoints c
+set position = n.position, store_id = n.store_id, log_epoch = n.log_epoch, event_position = n.event_position,
+    event_id = n.event_id, epoch = n.epoch
+from (
+    select n.* from unnest(
+        $1::text[], $2::bigint[], $3::bigint[],
+        $4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::text[], $9::bigint[]
+    ) as n (name, from_position, from_epoch, position, store_id, log_epoch, event_position, event_id, epoch)
+    join twofold_checkpoints held on held.name = n.name
+    order by n.name for update of held
+) n
+where c.name = n.name and c.position = n.from_position and c.epoch = n.from_epoch
+returning c.name;
+
+-- name: definition
+-- The definition under which a table was made (null: not by us), and whether it is there.
+select (select definition from twofold_read_models where name = $1),
+       exists (
+           select 1 from pg_class where relname = $1 and relnamespace = (select oid from pg_namespace where nspname = $2)
+       );
+
+-- name: forget_checkpoint
+-- A table that is made anew is filled from the first event on.
+delete from twofold_checkpoints where name = $1;
+
+-- name: remember_definition
+-- In the transaction that makes the table.
+insert into twofold_read_models (name, definition) values ($1, $2)
+on conflict (name) do update set definition = excluded.definition;
+
+-- name: create_table
+-- Half of each page is left free: a row that changes again and again then stays in its page, and its indexes need no
+-- new entries.
+create table {table} ({declared}, primary key ({key})) with (fillfactor = 50);
+
+-- name: create_index
+create index if not exists {index} on {table} ({of});
+
+-- name: select_rows
+-- A question's own words follow.
+select {columns} from {table};
+
+-- name: load_rows
+-- One array for each column of the key.
+select {columns} from unnest({key_arrays}) as wanted ({key}) join {table} using ({key});
+
+-- name: write_rows
+-- One array for each column: one round trip whatever the number of rows.
+insert into {table} ({columns}) select * from unnest({arrays}) on conflict ({key}) do {update};

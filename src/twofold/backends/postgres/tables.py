@@ -1,0 +1,112 @@
+"""How PostgreSQL keeps the rows of a read model: types, conversions, and statements made from a table's definition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from enum import Enum
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from twofold.backends.postgres.connection import quoted
+from twofold.projections.codec import (
+    Codec,
+    Converters,
+    enum_converters,
+    exact,
+    finite,
+    from_microseconds,
+    json_converters,
+    to_microseconds,
+    utc,
+)
+from twofold.projections.table import Column, Kind, Table
+from twofold.store.pages import load_page
+
+_SQL = load_page("twofold.backends.postgres", "reads.sql")
+
+_TYPES: dict[Kind, str] = {
+    "int": "bigint", "text": "text", "bool": "boolean", "float": "double precision", "decimal": "numeric", "date": "date",
+    "datetime": "timestamptz", "timedelta": "bigint", "uuid": "uuid", "enum": "text", "json": "jsonb",
+}  # fmt: skip
+
+_BY_BYTES: frozenset[Kind] = frozenset(("text", "enum"))
+"""Text is compared and sorted by its bytes, as SQLite does it, whatever the database's locale."""
+
+_CONVERTERS: dict[Kind, Converters] = {
+    "float": (finite, None),
+    "decimal": (exact, None),
+    "datetime": (utc, None),
+    "timedelta": (to_microseconds, from_microseconds),
+    "uuid": (None, lambda value: UUID(int=value.int)),  # The driver has a UUID class of its own.
+}
+
+
+def _converters(column: Column) -> Converters:
+    if column.kind == "enum":
+        return enum_converters(column)
+    if column.kind == "json":
+        return json_converters(column)
+    return _CONVERTERS.get(column.kind, (None, None))
+
+
+class Statements(msgspec.Struct, frozen=True, eq=False):
+    """The statements of one table, and its codec."""
+
+    create: str
+    indexes: tuple[str, ...]
+    select: str
+    load: str
+    upsert: str
+    codec: Codec
+
+
+@lru_cache(maxsize=1024)
+def statements(table: Table) -> Statements:
+    """Everything that is said to PostgreSQL about a table. Identifiers come from the code, and are plain names."""
+    others = [name for name in table.names if name not in table.key]
+    words = {
+        "table": quoted(table.name),
+        "columns": ", ".join(f"{quoted(table.name)}.{quoted(name)}" for name in table.names),
+        "arrays": ", ".join(f"${number}::{_TYPES[each.kind]}[]" for number, each in enumerate(table.columns, 1)),
+        "key": ", ".join(map(quoted, table.key)),
+        "key_arrays": ", ".join(
+            f"${number}::{_TYPES[each.kind]}[]" for number, each in enumerate(table.key_columns, 1)
+        ),
+        "declared": ", ".join(map(_declared, table.columns)),
+        "update": f"update set {', '.join(map(_replaced, others))}" if others else "nothing",
+    }
+    return Statements(
+        create=_SQL["create_table"].format(**words),
+        indexes=tuple(
+            _SQL["create_index"].format(index=quoted(index.name), of=", ".join(map(quoted, index.columns)), **words)
+            for index in table.indexes
+        ),
+        select=_SQL["select_rows"].format(**words),
+        load=_SQL["load_rows"].format(**words),
+        upsert=_SQL["write_rows"].format(**words | {"columns": ", ".join(map(quoted, table.names))}),
+        codec=Codec(table, _converters),
+    )
+
+
+def _declared(column: Column) -> str:
+    collation = ' collate "C"' if column.kind in _BY_BYTES else ""
+    return f"{quoted(column.name)} {_TYPES[column.kind]}{collation}{'' if column.optional else ' not null'}"
+
+
+def _replaced(name: str) -> str:
+    return f"{quoted(name)} = excluded.{quoted(name)}"
+
+
+_PARAMS: dict[type, Callable[[Any], object]] = {datetime: utc, timedelta: to_microseconds}
+
+
+def param(value: object) -> object:
+    """A value given to a question as PostgreSQL compares it with a column of its kind."""
+    convert = _PARAMS.get(type(value))
+    if convert is not None:
+        return convert(value)
+    return value.value if isinstance(value, Enum) else value

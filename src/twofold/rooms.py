@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import msgspec
 
 from twofold.config import PostgresURL, SqliteURL
@@ -10,21 +12,34 @@ from twofold.projections import ReadStore
 from twofold.store.port import EventStore, SnapshotStore
 
 
+class Room(Protocol):
+    """What is opened and closed."""
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
 class Rooms(msgspec.Struct):
-    """One database's implementation of the ports."""
+    """One database's implementation of the ports. ``opened_too`` is what has connections of its own besides those two."""
 
     log: EventStore
     reads: ReadStore
     snapshots: SnapshotStore
+    opened_too: Room | None = None
 
     async def open(self) -> None:
         await self.log.open()
         await self.reads.open()
+        if self.opened_too is not None:
+            await self.opened_too.open()
 
     async def close(self) -> None:
         """The read side first: what it keeps, it keeps about the log."""
         try:
             await self.reads.close()
+            if self.opened_too is not None:
+                await self.opened_too.close()
         finally:
             await self.log.close()
 
@@ -40,7 +55,7 @@ def _sqlite(url: SqliteURL, *, migrate: bool) -> Rooms:
     from twofold.backends.sqlite.snapshots import SqliteSnapshots
 
     reads = SqliteReads(url.reads_path)
-    return Rooms(SqliteLog(url.path, migrate=migrate), reads, SqliteSnapshots(reads))
+    return Rooms(SqliteLog(url.path, migrate=migrate), reads, SqliteSnapshots(reads.database))
 
 
 def _postgres(url: PostgresURL, *, migrate: bool) -> Rooms:
@@ -57,4 +72,5 @@ def _postgres(url: PostgresURL, *, migrate: bool) -> Rooms:
             remedy='Install it: pip install "twofold[postgres]".',
         ) from error
     log = PostgresLog(url.dsn, schema=url.schema, migrate=migrate)
-    return Rooms(log, PostgresReads(url.dsn, schema=url.read_schema), PostgresSnapshots(log))
+    snapshots = PostgresSnapshots(url.dsn, schema=url.schema)
+    return Rooms(log, PostgresReads(url.dsn, schema=url.read_schema), snapshots, opened_too=snapshots)

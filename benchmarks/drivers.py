@@ -60,10 +60,11 @@ class Driver(Protocol):
 
 
 @asynccontextmanager
-async def driver(room: Room) -> AsyncIterator[Driver]:
-    """A bare connection to the room's tables, which are installed if it has none."""
-    async with App(store=room.url):
-        pass
+async def driver(room: Room, *, install: bool = False) -> AsyncIterator[Driver]:
+    """A bare connection to the room's tables. In an empty room they have to be installed, as an app does it."""
+    if install:
+        async with App(store=room.url):
+            pass
     if room.backend == "sqlite":
         connection = apsw.Connection(str(room.path))
         try:

@@ -63,7 +63,7 @@ def throughput(written: Written, *, appends: int, events: int) -> Side:
 
     @asynccontextmanager
     async def side(room: Room) -> Sides:
-        async with driver(room) as raw:
+        async with driver(room, install=True) as raw:
             ready = await _ready(raw, written, events)
 
             async def measure() -> float:
@@ -82,7 +82,7 @@ def latency(written: Written, *, tables: frozenset[str] = frozenset(PLACES)) -> 
 
     @asynccontextmanager
     async def side(room: Room) -> Sides:
-        async with driver(room) as raw:
+        async with driver(room, install=True) as raw:
             ready = await _ready(raw, written, 1, tables)
 
             async def measure() -> float:
@@ -130,7 +130,7 @@ async def settle(room: Room) -> None:
 
 async def fill(room: Room, written: Written) -> None:
     """Write everything that the product wrote (in thousands; what is left over is left out), for a side that only reads."""
-    async with driver(room) as raw:
+    async with driver(room, install=True) as raw:
         for batch in written.measured(1000):
             await raw.write(await raw.prepare(batch))
 

@@ -45,6 +45,8 @@ def ours(events: int, written: raw.Written) -> Side:
             for family in families:
                 await app.send(instalments(family, 999))
 
+            await written.read(room, measured_after=0)
+
             async def measure() -> float:
                 count = 0
                 began = perf_counter()
@@ -53,7 +55,6 @@ def ours(events: int, written: raw.Written) -> Side:
                 return count / (perf_counter() - began)
 
             yield measure
-            await written.read(room, measured_after=0)
 
     return side
 

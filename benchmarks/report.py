@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -123,4 +123,4 @@ def _fsync_ms(folder: Path) -> float:
 
 
 def _has_uvloop() -> bool:
-    return "uvloop" in sys.modules
+    return find_spec("uvloop") is not None

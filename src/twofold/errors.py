@@ -159,7 +159,7 @@ class BehindError(TwofoldError):
     """A read model has not reached the wanted position in time. Positions and ``lag`` count events."""
 
     code = "behind"
-    remedy = "Wait longer (wait=), or ask without after= if an older answer will do."
+    remedy = "Wait longer (wait_seconds=), or ask without after= if an older answer will do."
 
     def __init__(self, read_model: str, *, position: int, wanted: int, waited_seconds: float, reason: str = "") -> None:
         self.read_model = read_model

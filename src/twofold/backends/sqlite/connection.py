@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import apsw
 
 from twofold.backends.sqlite.failures import told
 from twofold.backends.sqlite.migrations import Schema
+from twofold.backends.sqlite.safety import Synchronous, create_private, refuse_unsafe_library, refuse_unsafe_settings
 from twofold.backends.sqlite.thread import WorkThread
-from twofold.errors import StoreRefusedError, StoreUnavailableError
+from twofold.errors import StoreUnavailableError
 
 T = TypeVar("T")
-Synchronous = Literal["OFF", "NORMAL", "FULL", "EXTRA"]
-_LEVELS: tuple[Synchronous, ...] = ("OFF", "NORMAL", "FULL", "EXTRA")
 
 _WRITER_CACHE_KIB = 64 << 10
 _READER_CACHE_KIB = 16 << 10
@@ -78,9 +76,12 @@ class Database:
         await asyncio.shield(thread.run(self._close_writer))
         thread.close()
 
-    async def run(self, work: Callable[[apsw.Connection], T]) -> T:
-        """Do the work on the writer's thread. A cancelled caller leaves it to finish there, or never to begin."""
-        return await self._on_thread(lambda: self._with(self._writer, work))
+    async def run(self, work: Callable[[apsw.Connection], T], afterwards: Callable[[T], None] | None = None) -> T:
+        """Do the work on the writer's thread. A cancelled caller leaves it to finish there, or never to begin.
+
+        ``afterwards`` gets the result on the event loop in either case.
+        """
+        return await self._on_thread(lambda: self._with(self._writer, work), afterwards)
 
     async def read(self, work: Callable[[apsw.Connection], T]) -> T:
         """Do the work, which only reads, at once on this thread (in memory: on the writer's)."""
@@ -99,24 +100,29 @@ class Database:
 
     def _with(self, connection: apsw.Connection | None, work: Callable[[apsw.Connection], T]) -> T:
         if connection is None:
-            raise StoreUnavailableError(f"{self.where} is not open", reason="away", remedy="Open it before use.")
+            raise self._closed
         with told(self.where):
             return work(connection)
 
-    async def _on_thread(self, work: Callable[[], T]) -> T:
+    async def _on_thread(self, work: Callable[[], T], afterwards: Callable[[T], None] | None = None) -> T:
         if self._thread is None:
-            raise StoreUnavailableError(f"{self.where} is not open", reason="away", remedy="Open it before use.")
-        return await self._thread.run(work)
+            raise self._closed
+        return await self._thread.run(work, afterwards)
+
+    @property
+    def _closed(self) -> StoreUnavailableError:
+        return StoreUnavailableError(f"{self.where} is not open", reason="away", remedy="Open it before use.")
 
     def _prepare(self, schema: Schema, migrate: bool) -> None:
         refuse_unsafe_library(apsw.sqlite_lib_version())
-        if self.path is not None:
-            _create_private(self.path)
+        if self.path is not None and migrate:
+            create_private(self.path)
         with told(self.where):
             self._writer = writer = self._connect(apsw.SQLITE_OPEN_READWRITE)
-            schema.current(writer)  # Before the first change: a file that is not ours stays as it is.
+            # Before the first change: a file that is not ours stays as it is.
+            schema.current(writer) if migrate else schema.refuse_pending(writer)
             self._harden(writer)
-            schema.upgrade(writer) if migrate else schema.refuse_pending(writer)
+            schema.upgrade(writer)
 
     def _connect(self, flags: int) -> apsw.Connection:
         connection = apsw.Connection(str(self.path or ":memory:"), flags=flags, vfs=self._vfs)
@@ -140,47 +146,3 @@ class Database:
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
-
-
-def refuse_unsafe_library(version: str) -> None:
-    """``StoreRefusedError`` for an SQLite that can corrupt a WAL: all of 3.7.0 to 3.51.2 but two backports."""
-    number = tuple(int(part) for part in version.split("."))
-    safe = number >= (3, 51, 3) or (3, 50, 7) <= number < (3, 51) or (3, 44, 6) <= number < (3, 45)
-    if not safe:
-        raise StoreRefusedError(
-            f"SQLite {version} can corrupt a database in WAL mode (fixed in 3.51.3)",
-            reason="unsafe-library",
-            remedy="Run `pip install -U apsw`: it brings an SQLite of its own.",
-        )
-
-
-def refuse_unsafe_settings(writer: apsw.Connection, where: str, synchronous: Synchronous) -> None:
-    """Switch to WAL, and ``StoreRefusedError`` if the file cannot or if commits would be less durable than asked."""
-    journal = writer.execute("pragma journal_mode = wal").get
-    if journal != "wal":
-        raise StoreRefusedError(
-            f"{where} cannot use a write-ahead log (journal mode: {journal})",
-            reason="unsafe-journal",
-            remedy="Keep it on a local disk: network file systems have no shared memory.",
-        )
-    level = _LEVELS[writer.execute("pragma synchronous").get]
-    if _LEVELS.index(level) < _LEVELS.index(synchronous):
-        raise StoreRefusedError(
-            f"{where} would not be durable (synchronous: {level}, needed: {synchronous})",
-            reason="unsafe-synchronous",
-            remedy=f"Set synchronous={synchronous}.",
-        )
-
-
-def _create_private(path: Path) -> None:
-    """A new file belongs to its owner alone; SQLite gives its -wal and -shm the same rights."""
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except FileExistsError:
-        pass  # The file keeps the rights that somebody gave it.
-    except OSError as error:
-        raise StoreUnavailableError(
-            f"The database {path} cannot be created ({error.strerror})",
-            reason="full" if error.errno == 28 else "read-only" if error.errno in (1, 13, 30) else "away",
-            remedy="Check that its folder exists, has room, and that this user may write there.",
-        ) from error

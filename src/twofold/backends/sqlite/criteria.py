@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import apsw
@@ -12,9 +13,10 @@ from twofold.store.pages import load_page
 _SQL = load_page("twofold.backends.sqlite", "criteria.sql")
 
 _NARROW = 256
-"""In a range of so few positions every index is short, and asking which is the shortest costs more than it saves."""
-_COUNT_FIRST = 64
-_COUNT_LAST = 1 << 16
+"""A range of so few positions needs no thought: every index is short in it, and the log itself too."""
+_PROBE = 64
+_LONG_PROBE = 1024
+_ALTERNATIVES_MAX = 400
 
 
 class Span(NamedTuple):
@@ -40,6 +42,9 @@ class _Driver(NamedTuple):
     value: str
 
 
+_LOG = _Driver("by_position", "", "")
+
+
 def newest(connection: apsw.Connection, criteria: Criteria, span: Span) -> int:
     """The position of the newest event that matches, or 0."""
     found = 0
@@ -51,48 +56,59 @@ def newest(connection: apsw.Connection, criteria: Criteria, span: Span) -> int:
 
 def page(connection: apsw.Connection, criteria: Criteria, span: Span, limit: int) -> Search:
     """The rows of the first ``limit`` events that match, in order."""
-    found = searches(connection, criteria, span)
-    alternatives = _SQL["alternatives"].format(searches=" union ".join(search.sql for search in found))
-    values = [value for search in found for value in search.values]
-    return Search(_SQL["page"].format(alternatives=alternatives), (*values, limit))
+    alternatives = _merged(searches(connection, criteria, span), limit)
+    return Search(_SQL["page"].format(alternatives=alternatives.sql), alternatives.values)
+
+
+def _merged(alternatives: Sequence[Search], limit: int) -> Search:
+    if len(alternatives) > _ALTERNATIVES_MAX:
+        parts = [alternatives[at : at + _ALTERNATIVES_MAX] for at in range(0, len(alternatives), _ALTERNATIVES_MAX)]
+        groups = [_merged(part, limit) for part in parts]
+        return _merged([Search(_SQL["group"].format(alternatives=sql), values) for sql, values in groups], limit)
+    sql = _SQL["alternatives"].format(searches=" union ".join(search.sql for search in alternatives))
+    return Search(sql, (*(value for search in alternatives for value in search.values), limit))
 
 
 def searches(connection: apsw.Connection, criteria: Criteria, span: Span) -> list[Search]:
-    """Searches that together find what matches, each driven by the shortest index that its item allows."""
+    """Searches that together find what matches, each driven by the index that is rarest for its item."""
     items = (Item(),) if criteria.everything else criteria.items
-    found = [
-        _search(driver, item, span) for item in items for driver in _shortest(connection, _drivers(item, span), span)
-    ]
+    found = [_search(driver, item, span) for item in items for driver in _rarest(connection, item, span)]
     return list(dict.fromkeys(found))
 
 
-def _drivers(item: Item, span: Span) -> list[list[_Driver]]:
-    """The ways to walk: along one of the tags, along all the types, along the category, or along the log itself."""
-    of_tag = "by_tag" if span.category is None else "by_tag_with_event"
-    ways = [[_Driver(of_tag, "is_tag", tag)] for tag in item.tags]
+def _rarest(connection: apsw.Connection, item: Item, span: Span) -> list[_Driver]:
+    """Probe a few entries of each way, and more only if none of them has come to its end."""
+    ways = _ways(item, span)
+    width = span.until - span.after
+    if len(ways) == 1 or width <= _NARROW:
+        return ways[0]
+    densities = [_density(connection, way, span, _PROBE) for way in ways]
+    if min(densities) * width >= _PROBE:
+        densities = [_density(connection, way, span, _LONG_PROBE) for way in ways]
+    return ways[densities.index(min(densities))]
+
+
+def _ways(item: Item, span: Span) -> list[list[_Driver]]:
+    """Along one of the tags, along all the types, along the category, or along the log itself."""
+    tag_source = "by_tag" if span.category is None else "by_tag_with_event"
+    ways = [[_Driver(tag_source, "is_tag", tag)] for tag in item.tags]
+    if not ways and span.until - span.after <= _NARROW:
+        return [[_LOG]]
     if item.types:
         ways.append([_Driver("by_type", "is_type", type) for type in item.types])
     if span.category is not None:
         ways.append([_Driver("by_category", "is_category", span.category)])
-    return ways or [[_Driver("by_position", "", "")]]
+    return ways or [[_LOG]]
 
 
-def _shortest(connection: apsw.Connection, ways: list[list[_Driver]], span: Span) -> list[_Driver]:
-    """Count a few entries of each, and more only while nobody has come to an end."""
-    if len(ways) == 1 or span.until - span.after <= _NARROW:
-        return ways[0]
-    limit = _COUNT_FIRST
-    while True:
-        counts = [sum(_count(connection, driver, span, limit) for driver in way) for way in ways]
-        if min(counts) < limit or limit >= _COUNT_LAST:
-            return ways[counts.index(min(counts))]
-        limit *= 16
-
-
-def _count(connection: apsw.Connection, driver: _Driver, span: Span, limit: int) -> int:
-    bare = _search(driver, Item(), Span(span.after, span.until))
-    count: int = connection.execute(_SQL["count"].format(search=bare.sql), (*bare.values, limit)).get
-    return count
+def _density(connection: apsw.Connection, way: list[_Driver], span: Span, probe: int) -> float:
+    """Entries per position: in the whole range if there are fewer than the probe takes, else where it begins."""
+    density = 0.0
+    for driver in way:
+        bare = _search(driver, Item(), Span(span.after, span.until))
+        count, last = connection.execute(_SQL["probe"].format(search=bare.sql), (*bare.values, probe)).get
+        density += count / ((last if count == probe else span.until) - span.after)
+    return density
 
 
 def _search(driver: _Driver, item: Item, span: Span) -> Search:

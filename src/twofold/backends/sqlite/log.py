@@ -8,13 +8,14 @@ from pathlib import Path
 
 import apsw
 
-from twofold.backends.sqlite.connection import Database, Synchronous
+from twofold.backends.sqlite.connection import Database
 from twofold.backends.sqlite.criteria import Search, Span, page
 from twofold.backends.sqlite.judge import Flush
 from twofold.backends.sqlite.migrations import Schema
 from twofold.backends.sqlite.news import News
 from twofold.backends.sqlite.recent import Recent
 from twofold.backends.sqlite.rows import bounded
+from twofold.backends.sqlite.safety import Synchronous, refuse_moved
 from twofold.backends.sqlite.transaction import transaction
 from twofold.errors import StoreRefusedError
 from twofold.store.criteria import EVERYTHING, Criteria
@@ -92,8 +93,7 @@ class SqliteLog:
             await database.close()
 
     async def append(self, batch: Sequence[Append]) -> list[Verdict]:
-        verdicts, head = await self._database.run(partial(self._flush, batch))
-        self._news.tell(head)
+        verdicts, _ = await self._database.run(partial(self._flush, batch), lambda done: self._news.tell(done[1]))
         return verdicts
 
     async def read(
@@ -137,6 +137,7 @@ class SqliteLog:
         if self._recent is None and any(append.conditions for append in batch):
             self._recent = Recent()  # Only for whoever uses conditions: keeping it costs a little of every append.
         try:
+            refuse_moved(connection, self._database.where)
             with transaction(connection):
                 flush = Flush(connection, self._recent, batch)
                 verdicts = [flush.judge(append) for append in batch]

@@ -7,7 +7,8 @@ import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from functools import partial
+from typing import TypeVar
 
 T = TypeVar("T")
 
@@ -21,11 +22,14 @@ class WorkThread:
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
-    async def run(self, work: Callable[[], T]) -> T:
-        """Do the work, behind everything queued before. A cancelled caller leaves it to finish, or never to begin."""
+    async def run(self, work: Callable[[], T], afterwards: Callable[[T], None] | None = None) -> T:
+        """Do the work, behind everything queued before. A cancelled caller leaves it to finish, or never to begin.
+
+        ``afterwards`` gets the result on the loop, whether or not the caller still waits for it.
+        """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
-        self._queue.put(lambda: _do(work, loop, done))
+        self._queue.put(lambda: _do(work, loop, done, afterwards))
         return await done
 
     def close(self) -> None:
@@ -37,23 +41,34 @@ class WorkThread:
             task()
 
 
-def _do(work: Callable[[], T], loop: asyncio.AbstractEventLoop, done: asyncio.Future[T]) -> None:
+def _do(
+    work: Callable[[], T],
+    loop: asyncio.AbstractEventLoop,
+    done: asyncio.Future[T],
+    afterwards: Callable[[T], None] | None,
+) -> None:
     if done.cancelled():
         return
     try:
         result = work()
     except BaseException as error:  # noqa: BLE001 - it belongs to the caller, whatever it is.
-        _tell(loop, done, done.set_exception, error)
+        _tell(loop, partial(_fail, done, error))
     else:
-        _tell(loop, done, done.set_result, result)
+        _tell(loop, partial(_finish, done, result, afterwards))
 
 
-def _tell(
-    loop: asyncio.AbstractEventLoop, done: asyncio.Future[Any], tell: Callable[[Any], None], what: object
-) -> None:
-    def tell_if_waiting() -> None:
-        if not done.done():
-            tell(what)
-
+def _tell(loop: asyncio.AbstractEventLoop, tell: Callable[[], None]) -> None:
     with suppress(RuntimeError):  # The loop was closed meanwhile: nobody is left to be told.
-        loop.call_soon_threadsafe(tell_if_waiting)
+        loop.call_soon_threadsafe(tell)
+
+
+def _finish(done: asyncio.Future[T], result: T, afterwards: Callable[[T], None] | None) -> None:
+    if afterwards is not None:
+        afterwards(result)
+    if not done.done():
+        done.set_result(result)
+
+
+def _fail(done: asyncio.Future[T], error: BaseException) -> None:
+    if not done.done():
+        done.set_exception(error)

@@ -11,8 +11,9 @@ from tests.cli.terminal import Terminal
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A working directory with the bank as its app.py."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with the bank as its app.py, and nothing in the environment that names another app."""
+    monkeypatch.delenv("TWOFOLD_APP", raising=False)
     shutil.copy(Path(__file__).with_name("bank.py"), tmp_path / "app.py")
     return tmp_path
 

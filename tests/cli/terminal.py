@@ -1,4 +1,4 @@
-"""The command line as a real process."""
+"""The command line in a working directory: as a real process, or inside this one where only the answer matters."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from click.testing import CliRunner
+
+from twofold.cli.root import outcome
+
 
 class Done(NamedTuple):
-    """What a process left: exit code, stdout and stderr."""
+    """What a call left: exit code, stdout and stderr."""
 
     code: int
     out: str
@@ -35,22 +40,44 @@ class Done(NamedTuple):
 
 
 class Terminal:
-    """Runs ``twofold`` in a working directory, with the arguments that every call here has."""
+    """A working directory, and the arguments that every call here has."""
 
-    def __init__(self, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, *arguments: str) -> None:
         self.folder = folder
         self.arguments = arguments
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("TWOFOLD")}
-        self.environment |= environment or {}
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+    def __call__(self, *arguments: str) -> Done:
+        """A call inside this process: what it imported is forgotten afterwards."""
+        path, modules = list(sys.path), set(sys.modules)
+        try:
+            with chdir(self.folder), CliRunner().isolation() as (out, err, _):
+                code = outcome([*self.arguments, *arguments])
+                return Done(code, out.getvalue().decode(), err.getvalue().decode())
+        finally:
+            sys.path[:] = path
+            for name in ("app", "bank"):
+                if name not in modules:
+                    sys.modules.pop(name, None)
+
+    def process(self, *arguments: str, given: str = "", **environment: str) -> Done:
+        """A call as a process of its own."""
+        with self.running(*arguments, environment=environment) as process:
+            out, err = process.communicate(given, timeout=60)
+            return Done(process.returncode, out, err)
+
+    @contextmanager
+    def running(
+        self, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> Generator[subprocess.Popen[str]]:
+        """A process beside the test; it is ended with the block, if it did not end before."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("TWOFOLD")}
+        process = subprocess.Popen(
             [sys.executable, "-m", "twofold.cli", *self.arguments, *arguments],
-            cwd=self.folder, env=self.environment, text=True,
+            cwd=self.folder, env=clean | dict(environment or {}), text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
-
-    def __call__(self, *arguments: str, given: str = "") -> Done:
-        process = self.start(*arguments)
-        out, err = process.communicate(given, timeout=60)
-        return Done(process.returncode, out, err)
+        with process:
+            try:
+                yield process
+            finally:
+                process.kill()

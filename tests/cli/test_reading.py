@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from pathlib import Path
 
@@ -41,6 +40,7 @@ def test_the_log_is_shown_from_its_end_from_a_position_and_by_what_matches(eithe
 
 
 def test_a_type_that_nobody_knows_gets_a_note_with_a_guess(terminal: Terminal) -> None:
+    terminal("db", "init")
     done = terminal("events", "tail", "--type", "deposited")
     assert (done.code, done.out) == (0, "")
     assert "Did you mean Deposited?" in done.err
@@ -73,6 +73,7 @@ def test_a_stream_is_shown_in_order_in_parts_and_backwards(either: Terminal) -> 
 
 @pytest.mark.parametrize("verb", ["show", "state"])
 def test_a_stream_that_is_not_there_is_not_found_and_its_type_guessed(terminal: Terminal, verb: str) -> None:
+    terminal("db", "init")
     done = terminal("streams", verb, "acount-1", "--json")
     assert (done.code, done.out) == (3, "")
     assert "Did you mean account-1?" in done.error["remedy"]
@@ -111,24 +112,24 @@ def test_read_models_are_listed_with_their_place(either: Terminal) -> None:
 
 def test_a_reader_that_goes_away_ends_the_tail_without_a_word(terminal: Terminal, folder: Path) -> None:
     filled(terminal)
-    process = terminal.start("events", "tail", "--after", "0", "--follow", "--json")
-    assert process.stdout is not None
-    process.stdout.readline()
-    process.stdout.close()
-    terminal("send", "Deposit", "account_id=1", "amount=1")  # The next line finds nobody to read it.
-    assert process.wait(timeout=30) == 141
-    assert process.stderr is not None
-    assert "Traceback" not in process.stderr.read()
+    with terminal.running("events", "tail", "--after", "0", "--follow", "--json") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        terminal("send", "Deposit", "account_id=1", "amount=1")  # The next line finds nobody to read it.
+        assert process.wait(timeout=30) == 141
+        assert "Traceback" not in process.stderr.read()
 
 
 def test_following_shows_what_comes_and_ends_on_interrupt(either: Terminal) -> None:
     filled(either)
-    process = either.start("events", "tail", "--last", "1", "--follow", "--json")
-    assert process.stdout is not None
-    assert '"position":5' in process.stdout.readline()
-    either("send", "Deposit", "account_id=1", "amount=1")
-    assert '"position":6' in process.stdout.readline()
-    os.kill(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    with either.running("events", "tail", "--last", "1", "--follow", "--json") as process:
+        assert process.stdout is not None
+        assert '"position":5' in process.stdout.readline()
+        either("send", "Deposit", "account_id=1", "amount=1")
+        assert '"position":6' in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, "")
     assert "Traceback" not in err

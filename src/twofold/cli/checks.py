@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
-from twofold.cli.schemas import schema_of
+from twofold.cli.stores import schema_of
 from twofold.config import PostgresURL
 from twofold.errors import StoreError, StoreRefusedError
 from twofold.store.migrations import SchemaState

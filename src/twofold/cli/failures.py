@@ -21,7 +21,8 @@ def report(error: Exception, *, as_json: bool) -> int:
     if as_json:
         click.echo(msgspec.json.encode(document, enc_hook=str), err=True)
     else:
-        click.echo(readable(document), err=True)
+        # A no of the domain has its values beside its message; for people they stand in one sentence.
+        click.echo(readable(document | {"message": getattr(error, "fact", document["message"])}), err=True)
     if code == BUG:
         # A bug is nobody's input: whoever mends it needs the place.
         traceback.print_exception(error, file=sys.stderr)

@@ -1,29 +1,14 @@
-"""What the ``db`` commands share: the schema of the app's log, and how its state is shown."""
+"""How the state of a schema is shown by the ``db`` commands."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING
 
 from twofold.cli.output import write_fields, write_json
 from twofold.store.migrations import SchemaState
 
 if TYPE_CHECKING:
     from twofold.app import App
-
-
-class Schema(Protocol):
-    """The part of every log that looks after its schema; it works on a log that is not open."""
-
-    async def current(self) -> SchemaState: ...
-
-    async def upgrade(self) -> SchemaState: ...
-
-
-def schema_of(app: App) -> Schema:
-    """The schema of the app's store."""
-    from twofold.rooms import rooms_for
-
-    return cast(Schema, rooms_for(app.url, migrate=False).log)
 
 
 def show(app: App, before: SchemaState, after: SchemaState, *, as_json: bool) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 
 PATIENCE_SECONDS = 1.0
 
 
 @contextmanager
-def patience(text: str) -> Iterator[None]:
+def patience(text: str) -> Generator[None]:
     """Show on a terminal's stderr what is being waited for, once it has taken a second. For use inside a coroutine."""
     if not sys.stderr.isatty():
         yield

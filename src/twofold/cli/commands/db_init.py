@@ -9,7 +9,8 @@ import click
 from twofold.cli.loading import app_for
 from twofold.cli.options import Settings, common, settings_of
 from twofold.cli.output import note
-from twofold.cli.schemas import schema_of, show
+from twofold.cli.schemas import show
+from twofold.cli.stores import schema_of
 from twofold.store.migrations import SchemaState
 
 

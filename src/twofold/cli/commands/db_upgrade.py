@@ -8,9 +8,9 @@ import click
 
 from twofold.cli.loading import app_for
 from twofold.cli.options import Settings, common, settings_of
-from twofold.cli.schemas import schema_of, show
+from twofold.cli.schemas import show
+from twofold.cli.stores import no_log, schema_of
 from twofold.cli.waiting import patience
-from twofold.errors import NotFoundError
 from twofold.store.migrations import SchemaState
 
 
@@ -24,8 +24,7 @@ def command(settings: Settings) -> None:
         schema = schema_of(app)
         before = await schema.current()
         if not before.installed:
-            # An empty database is more often a mistyped name than something to upgrade.
-            raise NotFoundError("log", f"in {app.url}", remedy="Check the URL, or run twofold db init.")
+            raise no_log(app)
         with patience("running migrations"):
             return before, await schema.upgrade()
 

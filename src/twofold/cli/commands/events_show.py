@@ -12,6 +12,7 @@ from twofold.cli.events import shown
 from twofold.cli.loading import app_for
 from twofold.cli.options import Settings, common, settings_of
 from twofold.cli.output import write_fields, write_json
+from twofold.cli.stores import opened_log
 from twofold.errors import NotFoundError
 from twofold.store.port import EventStore, Row
 
@@ -21,11 +22,11 @@ from twofold.store.port import EventStore, Row
 @click.argument("position", type=parameters.position)
 @settings_of
 def command(settings: Settings, position: int) -> None:
-    app = app_for(settings).at(background=False)
+    app = app_for(settings)
 
     async def look() -> Row:
-        async with app:
-            return await event_at(app.log, position)
+        async with opened_log(app) as log:
+            return await event_at(log, position)
 
     event = shown(asyncio.run(look()))
     if settings.json:

@@ -14,6 +14,7 @@ from twofold.cli.guess import guess
 from twofold.cli.loading import app_for
 from twofold.cli.options import Settings, common, settings_of
 from twofold.cli.output import note
+from twofold.cli.stores import opened_log
 from twofold.messages.registry import Registry
 from twofold.store.criteria import Criteria
 from twofold.store.limits import checked_tag
@@ -54,8 +55,12 @@ class Tail:
 
 @common
 @click.command("tail", help="Print the newest events, one on a line (with --json: one document on a line).")
-@click.option("--after", metavar="N", type=parameters.after, help="Everything after this position, instead of the newest.")
-@click.option("--last", metavar="N", type=parameters.count, default="10", show_default=True, help="How many of the newest.")
+@click.option(
+    "--after", metavar="N", type=parameters.after, help="Everything after this position, instead of the newest."
+)
+@click.option(
+    "--last", metavar="N", type=parameters.count, default="10", show_default=True, help="How many of the newest."
+)
 @click.option("--follow", "-f", is_flag=True, help="Go on with those that come, until Ctrl-C.")
 @click.option("--type", "types", metavar="NAME", multiple=True, help="Only this type; several: any of them.")
 @click.option("--tag", "tags", metavar="NAME=VALUE", multiple=True, help="Only with this tag; several: all of them.")
@@ -70,13 +75,13 @@ def command(
     tags: tuple[str, ...],
     category: str | None,
 ) -> None:
-    app = app_for(settings).at(background=False)
+    app = app_for(settings)
     note_unknown(types, app.registry, as_json=settings.json)
     criteria = Criteria.of(types=types, tags=[checked_tag(tag) for tag in tags])
 
     async def show() -> None:
-        async with app:
-            tail = Tail(app.log, criteria, category)
+        async with opened_log(app) as log:
+            tail = Tail(log, criteria, category)
             start = after if after is not None else await tail.start_of_last(last)
             async for row in tail.after(start, follow=follow):
                 write_event(row, as_json=settings.json)

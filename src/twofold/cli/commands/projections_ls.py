@@ -9,6 +9,7 @@ import click
 from twofold.cli.loading import app_for
 from twofold.cli.options import Settings, common, settings_of
 from twofold.cli.output import write_json, write_table
+from twofold.cli.stores import opened_app
 from twofold.subscriptions.status import SubscriptionStatus
 
 
@@ -16,11 +17,11 @@ from twofold.subscriptions.status import SubscriptionStatus
 @click.command("ls", help="List the read models: state, position, lag behind the head, and what stopped them.")
 @settings_of
 def command(settings: Settings) -> None:
-    app = app_for(settings).at(background=False)
+    app = app_for(settings)
 
     async def look() -> list[SubscriptionStatus]:
-        async with app:
-            return await app.status()
+        async with opened_app(app) as started:
+            return await started.status()
 
     found = asyncio.run(look())
     if settings.json:

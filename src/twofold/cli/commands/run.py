@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import click
@@ -30,6 +31,12 @@ class Notes(logging.Handler):
 def command(settings: Settings) -> None:
     app = app_for(settings).at(background=True)
     logging.basicConfig(level=logging.INFO, handlers=[Notes(as_json=settings.json)])
-    note(f"{len(app.parts.projections)} read models follow {app.url}; Ctrl-C stops", as_json=settings.json)
-    run_fast(app.run())
+
+    async def follow() -> None:
+        running = asyncio.create_task(app.run())
+        await asyncio.sleep(0)  # It begins by listening for the signals; only then may anybody be told that it runs.
+        note(f"{len(app.parts.projections)} read models follow {app.url}; Ctrl-C stops", as_json=settings.json)
+        await running
+
+    run_fast(follow())
     note("Stopped; everything in hand was finished.", as_json=settings.json)

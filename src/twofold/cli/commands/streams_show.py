@@ -10,6 +10,7 @@ from twofold.cli import parameters
 from twofold.cli.events import write_event
 from twofold.cli.loading import app_for
 from twofold.cli.options import Settings, common, settings_of
+from twofold.cli.stores import opened_log
 from twofold.cli.streams import no_stream
 from twofold.store.limits import checked_stream
 from twofold.store.port import EventStore
@@ -23,14 +24,14 @@ from twofold.store.port import EventStore
 @click.option("--backwards", is_flag=True, help="The newest first.")
 @settings_of
 def command(settings: Settings, stream: str, after: int, limit: int | None, backwards: bool) -> None:
-    app = app_for(settings).at(background=False)
+    app = app_for(settings)
     checked_stream(stream)
 
     async def show() -> None:
-        async with app:
-            if not (await app.log.read_stream(stream, count_max=1)).rows:
+        async with opened_log(app) as log:
+            if not (await log.read_stream(stream, count_max=1)).rows:
                 raise no_stream(stream, app)
-            await print_stream(app.log, stream, after, limit, backwards=backwards, as_json=settings.json)
+            await print_stream(log, stream, after, limit, backwards=backwards, as_json=settings.json)
 
     asyncio.run(show())
 

@@ -14,6 +14,7 @@ from twofold.cli import parameters
 from twofold.cli.loading import app_for
 from twofold.cli.options import Settings, common, settings_of
 from twofold.cli.output import write_fields, write_json
+from twofold.cli.stores import opened_app
 from twofold.cli.streams import definition_for, no_stream
 from twofold.deciders.definition import Definition
 from twofold.errors import NotFoundError
@@ -32,19 +33,19 @@ from twofold.store.limits import checked_stream
 )
 @settings_of
 def command(settings: Settings, stream: str, at: int | datetime | None) -> None:
-    app = app_for(settings).at(background=False)
+    app = app_for(settings)
     checked_stream(stream)
     definition = definition_for(stream, app)
 
     async def look() -> Any:
-        async with app:
-            if not (await app.log.read_stream(stream, count_max=1)).rows:
+        async with opened_app(app) as started:
+            if not (await started.log.read_stream(stream, count_max=1)).rows:
                 raise no_stream(stream, app)
             if definition is None:
                 raise NotFoundError(
                     "decider", f"of {stream} in this app", remedy="Use the app that writes this stream."
                 )
-            return await app.load(definition.cls, *key_of(stream, definition), **when(at))
+            return await started.load(definition.cls, *key_of(stream, definition), **when(at))
 
     state = asyncio.run(look())
     if settings.json:

@@ -41,9 +41,9 @@ and d.type in ({marks})
 -- Word for word the expression of the index.
 and substr({row}.stream, 1, instr({row}.stream, '-') - 1) = ?
 
--- name: count
--- Bounded, because all that is asked is which index has the fewest entries.
-select count(*) from ({search} limit ?)
+-- name: probe
+-- Bounded: a few entries tell how dense an index is where the page begins.
+select count(*), coalesce(max(position), 0) from ({search} order by d.position limit ?)
 
 -- name: newest
 -- For an append condition: the index is walked from its end.
@@ -52,6 +52,10 @@ select count(*) from ({search} limit ?)
 -- name: alternatives
 -- Each alternative is in order and SQLite merges them, so that the limit stops all of them.
 {searches} order by 1 limit ?
+
+-- name: group
+-- SQLite takes 500 alternatives in one statement: more of them are merged in groups.
+select position from ({alternatives})
 
 -- name: page
 -- The positions are few by now, and in order.

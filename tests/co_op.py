@@ -103,9 +103,9 @@ async def list_months(query: ListMonths, read: Reader) -> list[PaymentsByMonth]:
 PARTS = (Family, FamilyView, PaymentsByMonth, get_family, list_months)
 
 
-def co_op(store: str, **settings: bool) -> App:
+def co_op(store: str, *, background: bool = True) -> App:
     """The app over a store."""
-    return App(*PARTS, store=store, **settings)
+    return App(*PARTS, store=store, background=background)
 
 
 def enroll(family_id: str, name: str = "Smith") -> EnrollFamily:

@@ -31,11 +31,15 @@ from twofold.store.criteria import EVERYTHING, Criteria
 from twofold.store.port import EventStore, Head
 from twofold.store.token import parse_token
 from twofold.subscriptions import Engine, SubscriptionStatus
+from twofold.work import Work
 
 A = TypeVar("A")
 S = TypeVar("S")
 
 NO_CONTEXT = Context()
+
+DRAIN_SECONDS = 30.0
+"""How long a stop waits for commands and questions under way. What is appended by then is appended."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -161,8 +165,12 @@ class App:
                 traceparent=traceparent,
                 headers=headers or {},
             )
-            return await self._started.handling.handle(command, command_id, validated(given)[0])
-        return await self._started.handling.handle(command, command_id, NO_CONTEXT)
+            context = validated(given)[0]
+        else:
+            context = NO_CONTEXT
+        live = self._started
+        with live.work:
+            return await live.handling.handle(command, command_id, context)
 
     async def load(self, cls: type[S], *key: object, at_version: int | None = None, at: datetime | None = None) -> S:
         """The state of one aggregate or boundary: the newest, or as it was at a version or time.
@@ -174,13 +182,14 @@ class App:
             raise DefinitionError(f"{cls.__name__} is no decider of this app", cls, remedy="Add it to App(...).")
         if at_version is not None and at is not None:
             raise InvalidInputError("at_version and at are both given", what="at", remedy="Give one of them.")
-        history, subject = self._started.history, definition.subject(key)
-        if at_version is not None:
-            state: S = await history.at_version(subject, at_version)
-        elif at is not None:
-            state = await history.at_time(subject, at)
-        else:
-            state = await history.now(subject)
+        live, subject = self._started, definition.subject(key)
+        with live.work:
+            if at_version is not None:
+                state: S = await live.history.at_version(subject, at_version)
+            elif at is not None:
+                state = await live.history.at_time(subject, at)
+            else:
+                state = await live.history.now(subject)
         return state
 
     # --- The log ------------------------------------------------------------------------------------------------
@@ -232,7 +241,8 @@ class App:
         """
         live = self._started
         position = 0 if after is None else live.position_of(after)
-        return await live.answers.ask(query, after=position, wait_seconds=wait_seconds)
+        with live.work:
+            return await live.answers.ask(query, after=position, wait_seconds=wait_seconds)
 
     async def settle(self, *, timeout_seconds: float = 30.0) -> None:
         """Return when every read model has reached the head as it is now; ``BehindError`` for one that cannot."""
@@ -266,6 +276,7 @@ class _Live:
 
     def __init__(self, app: App, rooms: Rooms) -> None:
         self.app, self.rooms = app, rooms
+        self.work = Work()
         self.appender = Appender(rooms.log)
         self.states = States(rooms.log, app.registry, rooms.snapshots, states_max=app.settings.states_max)
         self.history = History(self.states, rooms.log, app.registry)
@@ -305,6 +316,7 @@ class _Live:
 
     async def close(self) -> None:
         try:
+            await self.work.done(DRAIN_SECONDS)
             await self.appender.close()
             await self.engine.stop()
         finally:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from twofold.store.port import Append
+from twofold.store.criteria import Item
+from twofold.store.port import Append, NewEvent
 
 
 def independent_runs(batch: Sequence[Append]) -> list[list[int]]:
-    """Split a batch into runs, each a list of indexes, so that no verdict inside a run depends on another of the run.
+    """Cut a batch into runs, each a list of neighbouring indexes, so that no verdict inside a run depends on another of it.
 
-    The runs, one after the other, give the verdicts that the appends would get one by one. An append joins the
-    earliest run that stands after every append it depends on. It depends on an earlier one that
+    The runs, one after the other, give the verdicts and positions that the appends would get one by one. A run ends
+    before the first append that depends on one of it. An append depends on an earlier one that
 
     - has the same key,
     - writes to a stream whose version it expects, or expects the version of a stream that it writes to,
@@ -22,52 +23,115 @@ def independent_runs(batch: Sequence[Append]) -> list[list[int]]:
     runs: list[list[int]] = []
     seen = _Seen()
     for index, append in enumerate(batch):
-        run = seen.run_for(append)
-        if run == len(runs):
+        if not runs or seen.touches(append):
             runs.append([])
-        runs[run].append(index)
-        seen.add(append, run)
+            seen = _Seen()
+        runs[-1].append(index)
+        seen.add(append)
     return runs
 
 
 class _Seen:
-    """What the appends so far have touched, each with the latest run that touched it."""
+    """What the appends of one run have touched, kept so that looking at one more costs the same whatever came before."""
 
     def __init__(self) -> None:
-        self.keys: dict[str, int] = {}
-        self.written: dict[str, int] = {}
-        self.expected: dict[str, int] = {}
-        self.appends: list[tuple[Append, int]] = []
-        self.conditioned: list[tuple[Append, int]] = []
+        self._keys: set[str] = set()
+        self._written: set[str] = set()
+        self._expected: set[str] = set()
+        self._events: list[NewEvent] = []
+        self._index = _Events()
+        self._items = _Items()
 
-    def run_for(self, append: Append) -> int:
-        run = self.keys.get(append.key, -1) if append.key is not None else -1
-        for stream in append.expected:
-            run = max(run, self.written.get(stream, -1))
-        for event in append.events:
-            run = max(run, self.expected.get(event.stream, -1))
-        if append.conditions:
-            run = max((at for earlier, at in self.appends if at > run and _matches(append, earlier)), default=run)
-        run = max((at for earlier, at in self.conditioned if at > run and _matches(earlier, append)), default=run)
-        # Writers of one stream keep their order, which a later run than the latest writer's would not break.
-        latest = max((self.written.get(event.stream, -1) for event in append.events), default=-1)
-        return max(run + 1, latest)
+    def touches(self, append: Append) -> bool:
+        return (
+            append.key in self._keys
+            or not self._written.isdisjoint(append.expected)
+            or self._writes_to_expected(append)
+            or (bool(append.conditions) and self._index.matched_by(_items(append), self._events))
+            or (self._items.any and self._items.match(append.events))
+        )
 
-    def add(self, append: Append, run: int) -> None:
+    def add(self, append: Append) -> None:
         if append.key is not None:
-            self.keys[append.key] = max(run, self.keys.get(append.key, -1))
-        for stream in append.expected:
-            self.expected[stream] = max(run, self.expected.get(stream, -1))
+            self._keys.add(append.key)
+        self._expected.update(append.expected)
         for event in append.events:
-            self.written[event.stream] = max(run, self.written.get(event.stream, -1))
-        self.appends.append((append, run))
+            self._written.add(event.stream)
+        self._events += append.events
         if append.conditions:
-            self.conditioned.append((append, run))
+            self._items.add(_items(append))
+
+    def _writes_to_expected(self, append: Append) -> bool:
+        for event in append.events:  # A loop, because most appends have one event and this runs for each of them.
+            if event.stream in self._expected:
+                return True
+        return False
 
 
-def _matches(conditioned: Append, writer: Append) -> bool:
-    return any(
-        condition.criteria.matches(event.type, event.tags)
-        for condition in conditioned.conditions
-        for event in writer.events
-    )
+class _Events:
+    """Events by tag and type, indexed when the first condition asks, so that an item looks only at those with its rarest tag."""
+
+    def __init__(self) -> None:
+        self._indexed = 0
+        self._by_tag: dict[str, list[NewEvent]] = {}
+        self._types: set[str] = set()
+
+    def matched_by(self, items: Iterable[Item], events: Sequence[NewEvent]) -> bool:
+        """Whether any of the items matches any of the events, which are always the same list, perhaps longer."""
+        for event in events[self._indexed :]:
+            self._types.add(event.type)
+            for tag in event.tags:
+                self._by_tag.setdefault(tag, []).append(event)
+        self._indexed = len(events)
+        return any(map(self._match, items))
+
+    def _match(self, item: Item) -> bool:
+        if not item.tags:
+            return self._indexed > 0 if not item.types else not self._types.isdisjoint(item.types)
+        rarest: Sequence[NewEvent] | None = None
+        for tag in item.tags:
+            tagged = self._by_tag.get(tag)
+            if tagged is None:
+                return False
+            if rarest is None or len(tagged) < len(rarest):
+                rarest = tagged
+        return any(item.matches(event.type, event.tags) for event in rarest or ())
+
+
+class _Items:
+    """Items of conditions, each under its tag that the fewest others are under, so that an event looks at few of them."""
+
+    def __init__(self) -> None:
+        self.any = False
+        self._everything = False
+        self._types: set[str] = set()
+        self._by_tag: dict[str, list[Item]] = {}
+
+    def add(self, items: Iterable[Item]) -> None:
+        self.any = True
+        for item in items:
+            if item.tags:
+                min([self._by_tag.setdefault(tag, []) for tag in item.tags], key=len).append(item)
+            elif item.types:
+                self._types.update(item.types)
+            else:
+                self._everything = True
+
+    def match(self, events: Iterable[NewEvent]) -> bool:
+        """Whether any of the events matches any of the items."""
+        return any(map(self._match, events))
+
+    def _match(self, event: NewEvent) -> bool:
+        if self._everything or event.type in self._types:
+            return True
+        for tag in event.tags:
+            for item in self._by_tag.get(tag, ()):
+                if item.matches(event.type, event.tags):
+                    return True
+        return False
+
+
+def _items(append: Append) -> Sequence[Item]:
+    if len(append.conditions) == 1:
+        return append.conditions[0].criteria.items
+    return [item for condition in append.conditions for item in condition.criteria.items]

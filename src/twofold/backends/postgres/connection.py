@@ -1,0 +1,171 @@
+"""Bounded pools of connections to PostgreSQL, with settings of our own, that reconnect by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import asyncpg
+
+from twofold.backends.postgres.address import Address, parse_address
+from twofold.backends.postgres.failures import FAILURES, failure
+from twofold.errors import InvalidInputError, StoreError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 60.0
+"""Longer than any ``statement_timeout`` here: it ends the wait for a server that has fallen silent."""
+
+SETTINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "application_name": "twofold",
+        "default_transaction_isolation": "read committed",
+        "lock_timeout": "5s",
+        "statement_timeout": "30s",
+        "idle_in_transaction_session_timeout": "60s",
+        "jit": "off",
+    }
+)
+"""What every connection of ours starts with, whatever the defaults of the database or the role are."""
+
+
+def quoted(name: str) -> str:
+    """An identifier for SQL. ``InvalidInputError`` for what PostgreSQL would cut or refuse."""
+    if not name or "\x00" in name or len(name.encode()) > 63:
+        raise InvalidInputError(
+            f"Not a schema name: {name[:70]!r}", what="schema", remedy="Use 1 to 63 bytes, best in snake_case."
+        )
+    return '"' + name.replace('"', '""') + '"'
+
+
+class Connections:
+    """A bounded pool of at most ``size_max``. It connects when needed, so a database that comes back is simply used again.
+
+    ``schemas`` are the search path, with temporary tables last, so that none can hide a table of ours. ``settings``
+    go over ``SETTINGS``. Behind a transaction pooler nothing is prepared, and settings go with each transaction.
+    """
+
+    def __init__(
+        self, url: str, *schemas: str, size_max: int = 8, settings: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self.address: Address = parse_address(url)
+        path = ", ".join([*map(quoted, schemas), "pg_temp"])
+        self._settings = {**SETTINGS, "search_path": path, **settings}
+        self._size_max = size_max
+        self._pool: Pool | None = None
+
+    def __repr__(self) -> str:
+        return f"Connections({self.address}, size_max={self._size_max})"
+
+    async def open(self) -> None:
+        """Connect; ``StoreUnavailableError`` or ``StoreRefusedError`` says why that is impossible."""
+        if self._pool is None:
+            self._pool = asyncpg.create_pool(
+                min_size=0, max_size=self._size_max, max_queries=10**9, reset=_leave_as_it_is, **self._options()
+            )
+            await self._pool
+        async with self.connection():
+            pass
+
+    async def close(self) -> None:
+        """Wait until every connection has been given back, then close them all."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Open for the length of the block; one that is open already stays so."""
+        if self._pool is not None:
+            yield
+            return
+        await self.open()
+        try:
+            yield
+        finally:
+            await self.close()
+
+    @asynccontextmanager
+    async def connection(
+        self, *, translated: Callable[[BaseException, object], StoreError] = failure
+    ) -> AsyncIterator[Connection]:
+        """A connection, given back at the end. Behind a transaction pooler the block is one transaction.
+
+        What fails inside is raised as ``translated``; what fails before the block wrote nothing in any case.
+        """
+        pool, connection = await self._acquired()
+        try:
+            if self.address.through_pooler:
+                async with connection.transaction(isolation="read_committed"):
+                    await self._set_for_transaction(connection)
+                    yield connection
+            else:
+                yield connection
+        except FAILURES as error:
+            raise translated(error, self.address) from error
+        finally:
+            await _given_back(pool, connection)
+
+    @asynccontextmanager
+    async def transaction(
+        self, *, read_only: bool = False, isolation: Literal["read_committed", "repeatable_read"] = "read_committed"
+    ) -> AsyncIterator[Connection]:
+        """A connection in a transaction that is committed at the end, or rolled back when the block raises."""
+        pool, connection = await self._acquired()
+        try:
+            async with connection.transaction(isolation=isolation, readonly=read_only):
+                if self.address.through_pooler:
+                    await self._set_for_transaction(connection)
+                yield connection
+        except FAILURES as error:
+            raise failure(error, self.address) from error
+        finally:
+            await _given_back(pool, connection)
+
+    async def connect(self) -> asyncpg.Connection[asyncpg.Record]:
+        """One connection outside the pool, for whoever keeps it. The driver's own errors pass."""
+        return await asyncpg.connect(**self._options())
+
+    async def _acquired(self) -> tuple[Pool, Connection]:
+        if self._pool is None:
+            raise StoreUnavailableError(
+                f"The store is not open ({self.address})", reason="away", remedy="Open it first: async with app."
+            )
+        try:
+            return self._pool, await self._pool.acquire(timeout=CONNECT_SECONDS)
+        except FAILURES as error:
+            raise failure(error, self.address) from error
+
+    async def _set_for_transaction(self, connection: Connection) -> None:
+        names, values = list(self._settings), list(self._settings.values())
+        await connection.execute(
+            "select set_config(s.name, s.value, true) from unnest($1::text[], $2::text[]) s(name, value)", names, values
+        )
+
+    def _options(self) -> dict[str, Any]:  # The driver's own keywords, which have many types.
+        pooler = self.address.through_pooler
+        return {
+            "dsn": self.address.dsn,
+            "timeout": CONNECT_SECONDS,
+            "command_timeout": ANSWER_SECONDS,
+            "statement_cache_size": 0 if pooler else 200,
+            "max_cached_statement_lifetime": 0,
+            "server_settings": None if pooler else self._settings,
+        }
+
+
+async def _leave_as_it_is(_: Connection) -> None:
+    """Instead of the driver's reset, which costs a round trip: nobody here changes a session."""
+
+
+async def _given_back(pool: Pool, connection: Connection) -> None:
+    # A connection that cannot be given back was broken; the driver has dropped it, and what broke it has been raised.
+    with suppress(*FAILURES):
+        await pool.release(connection)

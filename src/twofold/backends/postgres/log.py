@@ -1,0 +1,178 @@
+"""The log in PostgreSQL: appends in one round trip each, pages from indexes, and news."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+
+from twofold.backends.postgres.batch import Run, alone, arguments_of_one, joined, literals, verdict_of_one
+from twofold.backends.postgres.connection import Connection, Connections
+from twofold.backends.postgres.failures import append_failure
+from twofold.backends.postgres.migrations import Migrations
+from twofold.backends.postgres.news import News
+from twofold.backends.postgres.reading import Reading
+from twofold.backends.postgres.safety import refuse_unsafe
+from twofold.store.criteria import EVERYTHING, Criteria
+from twofold.store.flush import independent_runs
+from twofold.store.migrations import SchemaState, refuse_pending
+from twofold.store.pages import load_page
+from twofold.store.port import Append, Appended, Head, Page, Verdict
+
+_APPEND = load_page("twofold.backends.postgres", "append.sql")
+_READ = load_page("twofold.backends.postgres", "read.sql")
+
+APPENDING_MAX = 2
+"""Connections that append. Appends follow each other anyway; a second one prepares while the first commits."""
+
+_LAST_VERSION = 2**63 - 1
+
+_INDEXES_ONLY = {
+    # Every statement of the log is written for an index. Tables grow from nothing while plans are kept, and a plan
+    # that was right for ten rows must not be there for ten million.
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "max_parallel_workers_per_gather": "0",
+}
+
+
+class PostgresLog:
+    """An ``EventStore`` in the schema ``schema`` of the database at ``url``, read over at most ``pool_max`` connections.
+
+    ``open`` installs into an empty schema; it upgrades an older one if ``migrate``, and refuses it otherwise. One
+    more connection listens for other processes' appends, and two append.
+    """
+
+    def __init__(self, url: str, *, schema: str = "twofold", pool_max: int = 8, migrate: bool = True) -> None:
+        self._appends = Connections(
+            url, schema, size_max=APPENDING_MAX, settings={**_INDEXES_ONLY, "application_name": "twofold append"}
+        )
+        self._reads = Connections(
+            url, schema, size_max=pool_max, settings={**_INDEXES_ONLY, "application_name": "twofold read"}
+        )
+        self._reading = Reading(self._reads)
+        self._migrations = Migrations(self._reads, schema)
+        self._migrate = migrate
+        self._news = News(self._appends.connect, f"twofold:{schema}"[:63])
+
+    def __repr__(self) -> str:
+        return f"PostgresLog({self._reads.address})"
+
+    async def open(self) -> None:
+        try:
+            await self._reads.open()
+            await self._appends.open()
+            async with self._appends.connection() as connection:
+                await refuse_unsafe(connection, self._appends.address)
+            await self._settle_schema()
+        except BaseException:
+            await self.close()
+            raise
+        if not self._appends.address.through_pooler:  # What listened there would listen for somebody else.
+            self._news.start()
+
+    async def close(self) -> None:
+        await self._news.stop()
+        await self._appends.close()
+        await self._reads.close()
+
+    async def current(self) -> SchemaState:
+        """Which migrations the schema has and which it lacks, without opening the log or changing anything."""
+        async with self._reads.opened():
+            return await self._migrations.current()
+
+    async def upgrade(self) -> SchemaState:
+        """Run the migrations that are missing, creating the schema if it does not exist."""
+        async with self._reads.opened():
+            return await self._migrations.upgrade()
+
+    async def append(self, batch: Sequence[Append]) -> list[Verdict]:
+        if not batch:
+            return []
+        async with self._appends.connection(translated=append_failure) as connection:
+            if len(batch) == 1 and alone(batch[0]):
+                verdicts = [await _append_one(connection, batch[0])]
+            else:
+                verdicts = await _append_runs(connection, batch)
+            verdicts = [await _recalled(connection, verdict) for verdict in verdicts]
+        self._news.announce(max([verdict.last for verdict in verdicts if isinstance(verdict, Appended)], default=0))
+        return verdicts
+
+    async def read(
+        self, *, after: int = 0, criteria: Criteria = EVERYTHING, category: str | None = None,
+        count_max: int = 1000, bytes_max: int = 8 << 20,
+    ) -> Page:  # fmt: skip
+        name, values = _selection(criteria, category)
+        rows, full, head = await self._reading.page(name, after, *values, count_max=count_max, bytes_max=bytes_max)
+        return Page(rows, rows[-1][0] if full else max(after, head), full)
+
+    async def read_stream(
+        self, stream: str, *, after: int = 0, until: int | None = None, backwards: bool = False,
+        count_max: int = 1000, bytes_max: int = 8 << 20,
+    ) -> Page:  # fmt: skip
+        name = "stream_backwards" if backwards else "stream"
+        values = (stream, _LAST_VERSION if until is None else until)
+        rows, full, _ = await self._reading.page(name, after, *values, count_max=count_max, bytes_max=bytes_max)
+        return Page(rows, rows[-1][2] if rows else after, full)
+
+    async def head(self) -> Head:
+        async with self._reads.connection() as connection:
+            row = await connection.fetchrow(_READ["head"])
+        assert row is not None, "the head has one row"
+        return Head(*row)
+
+    async def wait(self, after: int, *, timeout_seconds: float) -> int:
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + timeout_seconds
+        while True:
+            news = self._news.next()  # Before looking: what comes after the look sets it.
+            position = await self._position(after)
+            left = deadline - clock()
+            if position > after or left <= 0:
+                return position
+            await self._news.within(news, left)
+
+    async def _position(self, after: int) -> int:
+        if self._news.position > after:
+            return self._news.position
+        async with self._reads.connection() as connection:
+            position: int = await connection.fetchval(_READ["position"])
+        return position
+
+    async def _settle_schema(self) -> None:
+        if self._migrate:
+            await self._migrations.upgrade()
+        else:
+            refuse_pending(await self._migrations.current(), str(self._reads.address))
+
+
+async def _append_one(connection: Connection, append: Append) -> Verdict:
+    answer = await connection.fetchval(_APPEND["append_one"], *arguments_of_one(append))
+    return verdict_of_one(append, answer)
+
+
+async def _append_runs(connection: Connection, batch: Sequence[Append]) -> list[Verdict]:
+    runs = [Run([batch[index] for index in indexes]) for indexes in independent_runs(batch)]
+    bytes_max = max([run.bytes_max for run in runs], default=0)
+    if len(runs) == 1:
+        answers = await connection.fetch(_APPEND["append_run"], bytes_max, *runs[0].columns())
+    else:
+        ends, *columns = joined(runs)
+        answers = await connection.fetch(_APPEND["append_runs"], ends, bytes_max, *columns)
+    return [verdict for run, answer in zip(runs, answers, strict=True) for verdict in run.verdicts(answer)]
+
+
+async def _recalled(connection: Connection, verdict: Verdict) -> Verdict:
+    if not isinstance(verdict, Appended) or not verdict.replayed:
+        return verdict
+    rows = await connection.fetch(_APPEND["versions"], verdict.first, verdict.last)
+    return msgspec.structs.replace(verdict, versions={stream: version for stream, version in rows})
+
+
+def _selection(criteria: Criteria, category: str | None) -> tuple[str, tuple[object, ...]]:
+    """The statement that serves the criteria, and its own arguments."""
+    if not criteria.everything:
+        types, tags = zip(*map(literals, criteria.items), strict=True) if criteria.items else ((), ())
+        return "criteria", (category, types, tags)
+    return ("log", ()) if category is None else ("category", (category,))

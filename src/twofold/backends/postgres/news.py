@@ -1,0 +1,105 @@
+"""News of the log's growth: a signal inside the process, NOTIFY between processes. Only a hint; reading is the truth."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from twofold.backends.postgres.failures import FAILURES
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from twofold.backends.postgres.connection import Connection
+
+PAUSE_SECONDS = 0.02
+"""A process tells the others at most once in this time, because NOTIFY takes a lock of the whole server at commit."""
+
+RETRY_SECONDS = 1.0
+
+POLL_SECONDS = 0.5
+POLL_UNHEARD_SECONDS = 0.1
+"""How often one looks for oneself, with and without a connection that listens for hints."""
+
+
+class News:
+    """Wakes those who wait for the log to grow.
+
+    ``connect`` gives the connection that listens, and that also tells the others about our own appends, outside
+    their transactions. While it is gone, whoever waits has only the signal of this process and what they read.
+    """
+
+    def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection[asyncpg.Record]]], channel: str) -> None:
+        self._connect = connect
+        self._channel = channel
+        self._news = asyncio.Event()
+        self._to_tell = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.position = 0
+        self.listening = False
+
+    def start(self) -> None:
+        """Listen, from now on and again after every lost connection."""
+        self._task = self._task or asyncio.get_running_loop().create_task(self._keep_listening())
+
+    async def stop(self) -> None:
+        """Close the connection. The last word to the others is not waited for: they will read it."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    def announce(self, position: int) -> None:
+        """The log of this store has grown to ``position``, and that is committed."""
+        if position > self.position:
+            self.position = position
+            self._wake()
+            self._to_tell.set()
+
+    def next(self) -> asyncio.Event:
+        """Set at the next news. Take it first, read then, and wait last: so nothing falls in between."""
+        return self._news
+
+    async def within(self, news: asyncio.Event, seconds: float) -> None:
+        """Wait for the news, but not longer than until it is time to look for oneself."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(seconds, POLL_SECONDS if self.listening else POLL_UNHEARD_SECONDS)):
+                await news.wait()
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def _keep_listening(self) -> None:
+        while True:
+            # Whatever is wrong with the connection, the readers will say it; here it only means: no hints for now.
+            with suppress(*FAILURES):
+                await self._listen()
+            self.listening = False
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _listen(self) -> None:
+        connection = await self._connect()
+        try:
+            connection.add_termination_listener(lambda _: self._to_tell.set())
+            await connection.add_listener(self._channel, self._heard)
+            self.listening = True
+            self._wake()  # Something may have come while nobody listened.
+            await self._tell_others(connection)
+        finally:
+            connection.terminate()
+
+    async def _tell_others(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        while True:
+            await self._to_tell.wait()
+            self._to_tell.clear()
+            # On a connection that was lost meanwhile this raises, which is how we learn of it.
+            await connection.execute("select pg_notify($1, $2)", self._channel, str(self.position))
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    def _heard(self, connection: Connection, process_id: int, _channel: str, _payload: object) -> None:
+        if process_id != connection.get_server_pid():  # What this process did was signalled before.
+            self._wake()

@@ -129,6 +129,11 @@ def test_bytes_that_are_no_text_are_refused() -> None:
         typed("order_id=\udcff")
 
 
+def test_a_field_that_is_nearly_right_gets_a_guess() -> None:
+    with pytest.raises(InvalidInputError, match=r"no field quantiti. Did you mean quantity\?"):
+        typed("quantiti=1")
+
+
 def test_an_unknown_message_has_no_fields_and_words_stay_text() -> None:
     document: Any = json.loads(body(("quantity=3",), None, {}))
     assert document == {"quantity": "3"}

@@ -84,6 +84,22 @@ def test_an_empty_database_is_a_warning_and_stays_empty(terminal: Terminal, fold
     assert not (folder / "bank.db").exists()
 
 
+def test_a_folder_that_is_missing_is_bad(terminal: Terminal) -> None:
+    code, found = verdicts(Terminal(terminal.folder, "--store", "sqlite:///nowhere/bank.db"))
+    assert (code, found["database"]) == (1, "bad")
+
+
+def test_a_read_model_whose_definition_changed_is_bad_and_the_log_can_still_be_looked_at(
+    terminal: Terminal, folder: Path
+) -> None:
+    terminal("send", "OpenAccount", "account_id=1", "owner=ada")
+    path = folder / "app.py"
+    path.write_text(path.read_text().replace('    owner: str = ""', '    owner: str = ""\n    colour: str = ""'))
+    code, found = verdicts(terminal)
+    assert (code, found["read models"]) == (1, "bad")
+    assert len(terminal("events", "tail", "--json").lines) == 1
+
+
 def test_a_foreign_database_is_bad_and_the_answer_is_no(terminal: Terminal, folder: Path) -> None:
     with sqlite3.connect(folder / "bank.db") as other:
         other.execute("create table t (x)")

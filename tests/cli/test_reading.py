@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.terminal import Terminal
+from twofold.cli.commands import streams_show
 
 
 def filled(terminal: Terminal) -> Terminal:
@@ -44,6 +45,7 @@ def test_a_type_that_nobody_knows_gets_a_note_with_a_guess(terminal: Terminal) -
     done = terminal("events", "tail", "--type", "deposited")
     assert (done.code, done.out) == (0, "")
     assert "Did you mean Deposited?" in done.err
+    assert "Did you mean account?" in terminal("events", "tail", "--category", "acount").err
 
 
 def test_one_event_is_shown_with_its_metadata_and_its_data_untouched(either: Terminal) -> None:
@@ -69,6 +71,21 @@ def test_a_stream_is_shown_in_order_in_parts_and_backwards(either: Terminal) -> 
     assert versions("--limit", "2") == [1, 2]
     assert versions("--backwards", "--limit", "3") == [4, 3, 2]
     assert versions("--after", "9") == []
+
+
+@pytest.mark.parametrize("page_max", [1, 2, 3])
+def test_a_stream_longer_than_a_page_is_shown_without_a_gap(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, page_max: int
+) -> None:
+    filled(terminal)
+    monkeypatch.setattr(streams_show, "PAGE_MAX", page_max)
+
+    def versions(*words: str) -> list[int]:
+        return [event["version"] for event in terminal("streams", "show", "account-1", *words, "--json").lines]
+
+    assert versions() == [1, 2, 3, 4]
+    assert versions("--backwards") == [4, 3, 2, 1]
+    assert versions("--backwards", "--after", "1", "--limit", "2") == [4, 3]
 
 
 @pytest.mark.parametrize("verb", ["show", "state"])

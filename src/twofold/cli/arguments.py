@@ -11,6 +11,8 @@ from pathlib import Path
 import click
 import msgspec
 
+from twofold.cli.guess import guess
+from twofold.errors import InvalidInputError
 from twofold.messages.codec import check, read_json
 from twofold.messages.markers import fields
 
@@ -59,6 +61,9 @@ def _pair(word: str, kinds: Mapping[str, object]) -> tuple[str, object]:
     if not found:
         raise click.UsageError(f"Not a field: {word!r}. Write field=value, field:=JSON or one JSON object.")
     name, sign, text = found.groups()
+    if kinds and name not in kinds:
+        remedy = guess(name, tuple(kinds)) or f"Its fields are {', '.join(kinds)}."
+        raise InvalidInputError(f"There is no field {name}", what=name, remedy=remedy)
     return name, _json(name, text) if sign == ":=" else _typed(name, text, kinds.get(name, str))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import msgspec
 
 from twofold.cli.stores import schema_of
-from twofold.config import PostgresURL
+from twofold.config import PostgresURL, SqliteURL
 from twofold.errors import StoreError, StoreRefusedError
 from twofold.store.migrations import SchemaState
 from twofold.subscriptions import SubscriptionStatus
@@ -35,7 +35,7 @@ async def findings(app: App) -> AsyncIterator[Finding]:
     yield versions()
     try:
         schema = await schema_of(app).current()
-        yield Finding("database", "ok", f"{app.url} can be reached and is ours")
+        yield place(app, schema)
         yield migrations(schema)
         if schema.pending:
             return
@@ -53,6 +53,15 @@ def versions() -> Finding:
     """What this process is made of."""
     parts = [f"twofold {version('twofold')}", f"Python {platform.python_version()}", f"msgspec {version('msgspec')}"]
     return Finding("versions", "ok", ", ".join(parts))
+
+
+def place(app: App, state: SchemaState) -> Finding:
+    """Whether the database is there. One that holds nothing yet may still be made, unless it has no folder."""
+    if state.installed:
+        return Finding("database", "ok", f"{app.url} can be reached and is ours")
+    if isinstance(app.url, SqliteURL) and app.url.path and not app.url.path.parent.is_dir():
+        return Finding("database", "bad", f"{app.url} has no folder", f"Create {app.url.path.parent}, or mend the URL.")
+    return Finding("database", "ok", f"{app.url} can be used and holds nothing yet")
 
 
 def migrations(state: SchemaState) -> Finding:
@@ -81,9 +90,8 @@ def read_models(statuses: Sequence[SubscriptionStatus]) -> list[Finding]:
 def refusal(error: StoreError) -> Finding:
     """The database's own no, under the name of what it is about."""
     reason = error.reason if isinstance(error, StoreRefusedError) else ""
-    check = {"foreign": "database", "future": "migrations", "outdated": "migrations", "schema-changed": "migrations"}
-    named = check.get(reason, "settings" if reason else "database")
-    return Finding(named, "bad", error.fact, error.remedy)
+    check = _ABOUT.get(reason, "settings" if reason else "database")
+    return Finding(check, "bad", error.fact, error.remedy)
 
 
 def _read_model(status: SubscriptionStatus) -> Finding:
@@ -98,6 +106,13 @@ def _read_model(status: SubscriptionStatus) -> Finding:
     return Finding(name, "ok", f"level with the log at position {status.position}")
 
 
+_ABOUT = {
+    "foreign": "database",
+    "future": "migrations",
+    "outdated": "migrations",
+    "schema-changed": "migrations",
+    "definition-changed": "read models",
+}
 _FILE = 'select sqlite_version() as "SQLite"'
 _SERVER = """
     select current_setting('server_version') as "PostgreSQL", current_setting('fsync') as fsync,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import click
 
@@ -15,7 +15,6 @@ from twofold.cli.loading import app_for
 from twofold.cli.options import Settings, common, settings_of
 from twofold.cli.output import note
 from twofold.cli.stores import opened_log
-from twofold.messages.registry import Registry
 from twofold.store.criteria import Criteria
 from twofold.store.limits import checked_tag
 from twofold.store.port import EventStore, Row
@@ -76,7 +75,9 @@ def command(
     category: str | None,
 ) -> None:
     app = app_for(settings)
-    note_unknown(types, app.registry, as_json=settings.json)
+    categories = [each.category for each in app.parts.definitions.values()]
+    note_unknown("event", types, list(app.registry.events), as_json=settings.json)
+    note_unknown("stream type", [category] if category else [], categories, as_json=settings.json)
     criteria = Criteria.of(types=types, tags=[checked_tag(tag) for tag in tags])
 
     async def show() -> None:
@@ -89,9 +90,8 @@ def command(
     asyncio.run(show())
 
 
-def note_unknown(types: tuple[str, ...], registry: Registry, *, as_json: bool) -> None:
-    """A type that the app does not know may still be in the log, so it is worth a note and no error."""
-    for name in types:
-        if name not in registry.events:
-            hint = guess(name, tuple(registry.events))
-            note(f"This app has no event {name}. {hint}".strip(), as_json=as_json)
+def note_unknown(kind: str, names: Sequence[str], known: Sequence[str], *, as_json: bool) -> None:
+    """What the app does not know may still be in the log, so it is worth a note and no error."""
+    for name in names:
+        if name not in known:
+            note(f"This app has no {kind} {name}. {guess(name, known)}".strip(), as_json=as_json)

@@ -15,6 +15,8 @@ from twofold.cli.streams import no_stream
 from twofold.store.limits import checked_stream
 from twofold.store.port import EventStore
 
+PAGE_MAX = 1000
+
 
 @common
 @click.command("show", help="Print a stream's events, one on a line (with --json: one document on a line).")
@@ -44,7 +46,7 @@ async def print_stream(
     left = limit
     while left is None or left > 0:
         page = await log.read_stream(
-            stream, after=after, until=until, backwards=backwards, count_max=min(left or 1000, 1000)
+            stream, after=after, until=until, backwards=backwards, count_max=min(left or PAGE_MAX, PAGE_MAX)
         )
         for row in page.rows:
             write_event(row, as_json=as_json)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import AsyncIterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,15 @@ def whole_file() -> Path:
 @pytest.fixture(scope="session")
 def truth_of_the_slice() -> Truth:
     return truth_of(SLICE)
+
+
+@pytest.fixture(scope="session")
+def beginning(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first 8,000 lines of the slice, for what needs to be real and not long."""
+    path = tmp_path_factory.mktemp("retail") / "beginning.csv.gz"
+    with gzip.open(SLICE) as whole, gzip.open(path, "wb") as part:
+        part.writelines(islice(whole, 8_001))
+    return path
 
 
 @pytest.fixture(scope="session")

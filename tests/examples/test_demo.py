@@ -66,11 +66,11 @@ async def test_people_get_tables_and_the_temporary_store_is_removed(temporary: P
 
 
 async def test_a_second_demo_on_the_same_store_changes_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, beginning: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     documents = []
     for _ in range(2):
-        assert await demo(f"sqlite:///{tmp_path}/shop.db", None, Console(file=io.StringIO()), json=True)
+        assert await demo(f"sqlite:///{tmp_path}/shop.db", beginning, Console(file=io.StringIO()), json=True)
         documents.append(json.loads(capsys.readouterr().out))
     first, second = documents
     assert second["counts"]["replayed"] == first["counts"]["commands"] - first["refused_returns"]["count"]

@@ -7,6 +7,7 @@ read_models.py   what the shop shows             (events → rows)
 questions.py     what one may ask                (rows → answers)
 app.py           everything put together
 retail_file.py   the Online Retail file, row by row
-importer.py      the file as commands
+wishes.py        its lines as commands
+importer.py      sends them
 demo.py          ``twofold demo``
 """

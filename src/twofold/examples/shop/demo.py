@@ -24,6 +24,8 @@ from twofold.examples.shop.view import answers_of, verdict_of, while_importing
 
 FRAMES_PER_SECOND = 8
 LEVEL_SECONDS_MAX = 600.0
+ORDER_ID = "536365"
+"""The first order of the file, at which the demo looks closely."""
 
 
 async def demo(store_url: str | None, full: Path | None, console: Console, json: bool) -> bool:
@@ -35,8 +37,8 @@ async def demo(store_url: str | None, full: Path | None, console: Console, json:
     with TemporaryDirectory(prefix="twofold-demo-") as folder:
         async with shop(store_url or f"sqlite:///{folder}/shop.db") as app:
             done = await _import(app, full or SLICE, None if json else console)
-            told = await _live_an_order(app)
-            outcome = await outcome_of(app, done)
+            told = await _live_an_order(app, done, ORDER_ID)
+            outcome = await outcome_of(app, done, ORDER_ID)
     if json:
         sys.stdout.write(outcome.document() + "\n")
     else:
@@ -73,27 +75,23 @@ async def _paint(live: Live, app: App, progress: Import) -> None:
         await asyncio.sleep(1 / FRAMES_PER_SECOND)
 
 
-async def _live_an_order(app: App, order_id: str = "536365") -> list[str]:
-    """What the file does not tell: its first order is paid and shipped, and then it is too late to cancel it.
+async def _live_an_order(app: App, done: Import, order_id: str) -> list[str]:
+    """What the file does not tell: an order is paid and shipped, and then it is too late to cancel it.
 
     The command ids are fixed, so that a second demo on the same store changes nothing.
     """
-    order = await app.ask(GetOrder(order_id=order_id))
+    order = await app.ask(GetOrder(order_id=order_id), after=done.token)
     if order is None:
         return []
     later = order.placed_at + timedelta(days=1)
     await app.send(PayOrder(order_id=order_id, amount=order.total, paid_at=later), command_id=f"demo:pay:{order_id}")
     shipped = await app.send(ShipOrder(order_id=order_id, shipped_at=later), command_id=f"demo:ship:{order_id}")
-    order = await app.ask(GetOrder(order_id=order_id), after=shipped)
-    assert order is not None
-    told = [
-        f"Order {order_id} ({len(order.lines)} lines, {order.total}) was paid {order.paid_at}, shipped {order.shipped_at}."
-    ]
+    done.take(shipped)
     try:
         await app.send(CancelOrder(order_id=order_id, cancelled_at=later))
     except Rejected as no:
-        told.append(f"CancelOrder was rejected: {no}")
-    return told
+        return [f"PayOrder, ShipOrder: order {order_id} is paid and shipped.", f"CancelOrder was rejected: {no}."]
+    return [f"Order {order_id} was cancelled, although it was shipped at position {shipped.position}."]
 
 
 def _show(console: Console, outcome: Outcome, told: list[str]) -> None:

@@ -58,6 +58,14 @@ class WholeOrder(Event):
     def units(self) -> int:
         return sum(line.quantity for line in self.lines)
 
+    @property
+    def every_item(self) -> list[str]:
+        """Every item on its lines, once."""
+        return list(dict.fromkeys(line.item for line in self.lines))
+
+    def lines_of(self, item: str) -> list[OrderLine]:
+        return [line for line in self.lines if line.item == item]
+
 
 class OrderPlaced(WholeOrder):
     """Somebody ordered: one event for all lines."""

@@ -9,9 +9,18 @@ import msgspec
 from msgspec import Struct
 
 from twofold import App
+from twofold.examples.shop.events import ANONYMOUS
 from twofold.examples.shop.importer import Import
-from twofold.examples.shop.questions import MonthOfSales, OrdersByStatus, OrderStats, SalesByMonth, TopItems
-from twofold.examples.shop.read_models import ItemSales
+from twofold.examples.shop.questions import (
+    CustomerOrders,
+    GetOrder,
+    MonthOfSales,
+    OrdersByStatus,
+    OrderStats,
+    SalesByMonth,
+    TopItems,
+)
+from twofold.examples.shop.read_models import ItemSales, OrderDetails, OrderList
 from twofold.examples.shop.retail_file import Broken
 
 
@@ -34,15 +43,22 @@ class Rates(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """The answers. ``file_total`` is the sum of all good lines; without the refused returns it is ``net_total``."""
+    """The answers.
+
+    ``file_total`` is the sum of all good lines; without the refused returns it is ``net_total``. ``net_by_month`` has
+    the same total for each month, written ``2010-12``.
+    """
 
     net_total: Decimal
     file_total: Decimal
     agrees: bool
     refused_returns: RefusedReturns
+    net_by_month: Mapping[str, Decimal]
     months: Sequence[MonthOfSales]
     orders_by_status: Sequence[OrdersByStatus]
     top_items: Sequence[ItemSales]
+    order: OrderDetails | None
+    customer_orders: Sequence[OrderList]
     counts: Mapping[str, int]
     rates: Rates
     broken: Sequence[Broken]
@@ -52,19 +68,24 @@ class Outcome(Struct, frozen=True):
         return msgspec.json.format(msgspec.json.encode(self)).decode()
 
 
-async def outcome_of(app: App, done: Import) -> Outcome:
-    """Ask the shop, after everything that was sent."""
+async def outcome_of(app: App, done: Import, order_id: str) -> Outcome:
+    """Ask the shop every question it knows, after everything that was sent; one order is looked at closely."""
     months = await app.ask(SalesByMonth(), after=done.token)
     net = sum((month.net for month in months), Decimal(0))
+    order = await app.ask(GetOrder(order_id=order_id), after=done.token)
+    customer = CustomerOrders(customer_id=order.customer_id if order else ANONYMOUS, count=5)
     head = await app.head()
     return Outcome(
         net_total=net,
         file_total=done.amount,
         agrees=net == done.amount - done.refused_amount,
         refused_returns=RefusedReturns(done.refused, done.refused_amount),
+        net_by_month={f"{month.month:%Y-%m}": month.net for month in months},
         months=months,
         orders_by_status=await app.ask(OrderStats(), after=done.token),
         top_items=await app.ask(TopItems(), after=done.token),
+        order=order,
+        customer_orders=await app.ask(customer, after=done.token),
         counts=_counts(done, head.position),
         rates=_rates(done, head.position),
         broken=done.broken,

@@ -16,7 +16,6 @@ from twofold.examples.shop.events import (
     OrderPlaced,
     OrderShipped,
     StockWrittenOff,
-    WholeOrder,
 )
 
 Status = Literal["placed", "paid", "shipped", "completed", "cancelled"]
@@ -123,7 +122,10 @@ class SalesAnalytics(ReadModel):
 
 
 class ItemSales(ReadModel):
-    """One row per item: how many were sold, came back or were lost, and what they brought in."""
+    """One row per item: how many were sold, came back or were lost, and what they brought in.
+
+    An order has many items, so its key is a list: it changes the row of each.
+    """
 
     item: Key[str]
     description: str = ""
@@ -132,20 +134,18 @@ class ItemSales(ReadModel):
     written_off: int = 0
     revenue: Decimal = Decimal(0)
 
-    @evolve(key=lambda event: items_of(event))
+    @evolve(key=lambda event: event.every_item)
     def was_sold(self, event: OrderPlaced) -> None:
-        for line in event.lines:
-            if line.item == self.item:
-                self.description = line.description or self.description
-                self.sold += line.quantity
-                self.revenue += line.amount
+        for line in event.lines_of(self.item):
+            self.description = line.description or self.description
+            self.sold += line.quantity
+            self.revenue += line.amount
 
-    @evolve(key=lambda event: items_of(event))
+    @evolve(key=lambda event: event.every_item)
     def was_unsold(self, event: OrderCancelled) -> None:
-        for line in event.lines:
-            if line.item == self.item:
-                self.sold -= line.quantity
-                self.revenue -= line.amount
+        for line in event.lines_of(self.item):
+            self.sold -= line.quantity
+            self.revenue -= line.amount
 
     @evolve(key=lambda event: event.item)
     def was_returned(self, event: ItemsReturned) -> None:
@@ -155,8 +155,3 @@ class ItemSales(ReadModel):
     @evolve(key=lambda event: event.item)
     def was_written_off(self, event: StockWrittenOff) -> None:
         self.written_off += event.quantity
-
-
-def items_of(order: WholeOrder) -> list[str]:
-    """Every item on the order, once: an order changes a row for each."""
-    return list(dict.fromkeys(line.item for line in order.lines))

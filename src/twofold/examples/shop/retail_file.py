@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import BinaryIO, Literal, TypeAlias, cast
 
 from msgspec import Struct
 
@@ -23,6 +23,7 @@ SLICE = Path(__file__).parent / "data" / "online_retail_2010_12.csv.gz"
 
 COLUMNS = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 
+Owner: TypeAlias = tuple[str, str]
 Kind = Literal["sale", "return", "write-off", "bad debt"]
 
 
@@ -57,10 +58,11 @@ def read(path: Path) -> Iterator[Line | Broken]:
     with _opened(path) as file:
         _check_columns(path, file)
         number = 1
+        owners: dict[str, Owner] = {}
         try:
             for number, raw in enumerate(file, start=2):
                 if not raw.isspace():
-                    yield _judged(number, raw)
+                    yield _of_its_owner(_judged(number, raw), owners)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             yield Broken(number + 1, f"the rest of the file cannot be read: {error}")
 
@@ -88,6 +90,15 @@ def _judged(number: int, raw: bytes) -> Line | Broken:
         return _line(number, _cells(_text(raw)))
     except (ValueError, csv.Error) as error:
         return Broken(number, str(error))
+
+
+def _of_its_owner(row: Line | Broken, owners: dict[str, Owner]) -> Line | Broken:
+    """An invoice belongs to one customer in one country: those of its first line."""
+    if isinstance(row, Line):
+        owner = owners.setdefault(row.invoice, (row.customer, row.country))
+        if owner != (row.customer, row.country):
+            return Broken(row.number, f"{row.invoice} belongs to customer {owner[0]}, {owner[1]}")
+    return row
 
 
 def _text(raw: bytes) -> str:

@@ -46,7 +46,7 @@ def _lags(read_models: Sequence[SubscriptionStatus]) -> Table:
 
 def answers_of(outcome: Outcome) -> list[Table]:
     """A table for each question."""
-    return [_months(outcome), _statuses(outcome), _items(outcome)]
+    return [_months(outcome), _statuses(outcome), _items(outcome), _orders(outcome), _order(outcome)]
 
 
 def _months(outcome: Outcome) -> Table:
@@ -70,6 +70,22 @@ def _items(outcome: Outcome) -> Table:
     table = _table("TopItems", ["item", "description"], ["sold", "returned", "revenue"])
     for item in outcome.top_items:
         table.add_row(item.item, item.description, f"{item.sold:,}", f"{item.returned:,}", _money(item.revenue))
+    return table
+
+
+def _orders(outcome: Outcome) -> Table:
+    table = _table("CustomerOrders, newest first", ["order", "customer", "placed", "status"], ["items", "total"])
+    for each in outcome.customer_orders:
+        placed = f"{each.placed_at:%Y-%m-%d %H:%M}"
+        items = f"{each.item_count:,}"
+        table.add_row(each.order_id, each.customer_id, placed, each.status, items, _money(each.total))
+    return table
+
+
+def _order(outcome: Outcome) -> Table:
+    table = _table("GetOrder", ["item", "description"], ["quantity", "price", "amount"])
+    for line in outcome.order.lines if outcome.order else ():
+        table.add_row(line.item, line.description, str(line.quantity), _money(line.price), _money(line.amount))
     return table
 
 

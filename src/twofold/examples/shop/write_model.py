@@ -145,7 +145,7 @@ class Holding(Boundary):
         self.returned += event.quantity
 
     def units_in(self, order: WholeOrder) -> int:
-        return sum(line.quantity for line in order.lines if line.item == self.item)
+        return sum(line.quantity for line in order.lines_of(self.item))
 
 
 class BadDebt(Aggregate):

@@ -15,7 +15,7 @@ EVENTS = 1000
 
 
 def claims(effort: Effort) -> list[Claim]:
-    written = raw.Written.nothing()
+    written = raw.Written.nothing(batch_size=EVENTS)
     goals = [Goal(">=", 0.7, to="limit")]
     return [
         Claim(
@@ -23,7 +23,7 @@ def claims(effort: Effort) -> list[Claim]:
             unit="events/s",
             sides={
                 "product": ours(effort, written),
-                "limit": raw.throughput(written, appends=EVENTS, events=EVENTS),
+                "limit": raw.throughput(written),
                 "peer": peer(effort),
             },
             goals={"postgres": goals, "sqlite": goals},

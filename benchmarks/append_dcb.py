@@ -22,13 +22,16 @@ def claims(effort: Effort) -> list[Claim]:
             unit="appends/s",
             sides={
                 "product": ours(effort, written),
-                "limit": raw.throughput(written, appends=CALLERS, events=CALLERS),
+                "limit": raw.throughput(written),
                 "peer": peer(effort),
                 "append.64": append_64.ours(effort, raw.Written.nothing()),
             },
             goals={"postgres": goals, "sqlite": goals},
             missing={"peer": frozenset({"sqlite"})},
-            notes=lambda: "two tags each; limit: the same rows without any condition; peer has this on PostgreSQL only",
+            notes=lambda: (
+                f"two tags each; batches of {written.batch_size}; limit: the same rows without any condition; "
+                "peer has this on PostgreSQL only"
+            ),
         )
     ]
 
@@ -43,9 +46,16 @@ def ours(effort: Effort, written: raw.Written) -> Side:
             [taken(f"c-{caller}", f"i-{item}") for item in items] for caller in range(CALLERS)
         ]
         async with product.app(room) as app:
-            await product.send_for(app, effort.seconds / 10, commands)
+            await product.send_each(app, product.flat(commands))
             prepared = (await app.log.head()).position
-            yield lambda: product.send_for(app, effort.seconds, commands)
+
+            async def measure() -> float:
+                with product.counted(app) as flushes:
+                    rate = await product.send_for(app, effort.seconds, commands)
+                written.batch_size = flushes.size
+                return rate
+
+            yield measure
         await written.read(room, measured_after=prepared)
 
     return side

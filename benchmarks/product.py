@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import cycle
 from time import perf_counter
 from typing import TypeVar
@@ -11,6 +13,7 @@ from typing import TypeVar
 from benchmarks.domain import EnrollFamily, Family, Holding, Keeper
 from benchmarks.rooms import Room
 from twofold import App, Command
+from twofold.store.port import Append, Verdict
 
 T = TypeVar("T")
 
@@ -24,7 +27,42 @@ def app(room: Room) -> App:
 
 async def enroll(app: App, families: list[str]) -> None:
     """Give each family its first event, which also brings its state into the cache."""
-    await asyncio.gather(*(app.send(EnrollFamily(family_id=each, family_name="Larsson")) for each in families))
+    await send_each(app, [EnrollFamily(family_id=each, family_name="Larsson") for each in families])
+
+
+async def send_each(app: App, commands: Sequence[Command]) -> None:
+    """Send them all at once, each one time."""
+    await asyncio.gather(*map(app.send, commands))
+
+
+@dataclass
+class Flushes:
+    """How many batches the app gave to its store, and how many appends were in them."""
+
+    batches: int = 0
+    appends: int = 0
+
+    @property
+    def size(self) -> int:
+        """Appends in a batch, on average."""
+        return round(self.appends / self.batches)
+
+
+@contextmanager
+def counted(app: App) -> Iterator[Flushes]:
+    """Count flushes at the door of the log: what group commit made of the callers is seen nowhere else."""
+    found, append = Flushes(), app.log.append
+
+    async def counting(batch: Sequence[Append]) -> list[Verdict]:
+        found.batches += 1
+        found.appends += len(batch)
+        return await append(batch)
+
+    setattr(app.log, "append", counting)  # noqa: B010 - a method of this one object, which a type checker refuses
+    try:
+        yield found
+    finally:
+        delattr(app.log, "append")
 
 
 async def send_for(app: App, seconds: float, callers: Sequence[Sequence[Command]]) -> float:

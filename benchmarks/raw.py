@@ -27,11 +27,13 @@ class Written:
 
     rows: dict[str, Rows]
     positions: dict[str, list[int]]
+    batch_size: int
     measured_after: int = 0
 
     @classmethod
-    def nothing(cls) -> Written:
-        return cls({}, {})
+    def nothing(cls, *, batch_size: int = 1) -> Written:
+        """Nothing yet. ``batch_size`` is how many events a transaction of the product held, on average."""
+        return cls({}, {}, batch_size)
 
     async def read(self, room: Room, *, measured_after: int) -> None:
         """Copy a room's tables; what stands up to ``measured_after`` was preparation."""
@@ -58,19 +60,19 @@ class Written:
         return [self.batch(start, start + events) for start in starts]
 
 
-def throughput(written: Written, *, appends: int, events: int) -> Side:
-    """Appends per second when so many, with so many events in all, go into one transaction."""
+def throughput(written: Written) -> Side:
+    """Events per second, in transactions of the product's own size."""
 
     @asynccontextmanager
     async def side(room: Room) -> Sides:
         async with driver(room, install=True) as raw:
-            ready = await _ready(raw, written, events)
+            ready = await _ready(raw, written, written.batch_size)
 
             async def measure() -> float:
                 began = perf_counter()
                 for batch in ready:
                     await raw.write(batch)
-                return len(ready) * appends / (perf_counter() - began)
+                return len(ready) * written.batch_size / (perf_counter() - began)
 
             yield measure
 

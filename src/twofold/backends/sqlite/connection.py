@@ -11,6 +11,7 @@ import apsw
 
 from twofold.backends.sqlite.failures import told
 from twofold.backends.sqlite.migrations import Schema
+from twofold.backends.sqlite.patience import Patience
 from twofold.backends.sqlite.safety import Synchronous, create_private, refuse_unsafe_library, refuse_unsafe_settings
 from twofold.backends.sqlite.thread import WorkThread
 from twofold.errors import StoreUnavailableError
@@ -126,18 +127,19 @@ class Database:
 
     def _connect(self, flags: int) -> apsw.Connection:
         connection = apsw.Connection(str(self.path or ":memory:"), flags=flags, vfs=self._vfs)
-        connection.set_busy_timeout(int(self._busy_seconds * 1000))
+        connection.set_busy_handler(Patience(self._busy_seconds))
         return connection
 
     def _harden(self, writer: apsw.Connection) -> None:
-        writer.execute(f"""
+        script = f"""
             pragma synchronous = {self._synchronous};
             pragma cache_size = -{_WRITER_CACHE_KIB};
             pragma journal_size_limit = {_WAL_BYTES_MAX};
             pragma temp_store = memory;
             -- Without it INSERT OR REPLACE deletes the old row behind the back of the triggers.
             pragma recursive_triggers = on;
-        """)
+        """
+        writer.execute(script).fetchall()  # Some answer with a row, and apsw stops at each row until it is fetched.
         writer.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
         if self.path is not None:
             refuse_unsafe_settings(writer, self.where, self._synchronous)

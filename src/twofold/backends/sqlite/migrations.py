@@ -51,7 +51,7 @@ class Schema:
     def _run(self, connection: apsw.Connection, migration: Migration) -> None:
         connection.execute(f"pragma application_id = {self._application_id}")
         connection.execute(_SQL["create_migrations"])
-        connection.execute(migration.script)
+        connection.execute(migration.script).fetchall()  # To its end, whatever it answers.
         connection.execute(_SQL["record"], (migration.number, migration.name, migration.checksum))
 
     def _refuse_foreign(self, connection: apsw.Connection) -> None:

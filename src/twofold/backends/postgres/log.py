@@ -69,8 +69,8 @@ class PostgresLog:
         except BaseException:
             await self.close()
             raise
-        if not self._appends.address.through_pooler:  # What listened there would listen for somebody else.
-            self._news.start()
+        # Behind a transaction pooler, what listens would listen for somebody else.
+        self._news.start(listen=not self._appends.address.through_pooler)
 
     async def close(self) -> None:
         await self._news.stop()

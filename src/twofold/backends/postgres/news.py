@@ -34,23 +34,30 @@ class News:
     def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection[asyncpg.Record]]], channel: str) -> None:
         self._connect = connect
         self._channel = channel
-        self._news = asyncio.Event()
-        self._to_tell = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self.position = 0
-        self.listening = False
+        self._forget()
 
-    def start(self) -> None:
-        """Listen, from now on and again after every lost connection."""
-        self._task = self._task or asyncio.get_running_loop().create_task(self._keep_listening())
+    def start(self, *, listen: bool = True) -> None:
+        """Begin afresh. With ``listen``, do so from now on and again after every lost connection."""
+        self._forget()
+        if listen:
+            self._task = asyncio.get_running_loop().create_task(self._keep_listening())
 
     async def stop(self) -> None:
-        """Close the connection. The last word to the others is not waited for: they will read it."""
+        """Close the connection. The last word to the others is not waited for: they look for themselves."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            # Not cancelled: the driver cannot drop a connection cleanly while it is being made.
+            self._stopped.set()
+            self._to_tell.set()
+            await task
+
+    def _forget(self) -> None:
+        self.position = 0
+        self.listening = False
+        self._news = asyncio.Event()
+        self._to_tell = asyncio.Event()
+        self._stopped = asyncio.Event()
 
     def announce(self, position: int) -> None:
         """The log of this store has grown to ``position``, and that is committed."""
@@ -74,12 +81,14 @@ class News:
         self._news = asyncio.Event()
 
     async def _keep_listening(self) -> None:
-        while True:
+        while not self._stopped.is_set():
             # Whatever is wrong with the connection, the readers will say it; here it only means: no hints for now.
             with suppress(*FAILURES):
                 await self._listen()
             self.listening = False
-            await asyncio.sleep(RETRY_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RETRY_SECONDS):
+                    await self._stopped.wait()
 
     async def _listen(self) -> None:
         connection = await self._connect()
@@ -96,6 +105,8 @@ class News:
         while True:
             await self._to_tell.wait()
             self._to_tell.clear()
+            if self._stopped.is_set():
+                return
             # On a connection that was lost meanwhile this raises, which is how we learn of it.
             await connection.execute("select pg_notify($1, $2)", self._channel, str(self.position))
             await asyncio.sleep(PAUSE_SECONDS)

@@ -46,7 +46,7 @@ class _Seen:
         return (
             append.key in self._keys
             or not self._written.isdisjoint(append.expected)
-            or self._writes_to_expected(append)
+            or not self._expected.isdisjoint([event.stream for event in append.events])
             or (bool(append.conditions) and self._index.matched_by(_items(append), self._events))
             or (self._items.any and self._items.match(append.events))
         )
@@ -60,12 +60,6 @@ class _Seen:
         self._events += append.events
         if append.conditions:
             self._items.add(_items(append))
-
-    def _writes_to_expected(self, append: Append) -> bool:
-        for event in append.events:  # A loop, because most appends have one event and this runs for each of them.
-            if event.stream in self._expected:
-                return True
-        return False
 
 
 class _Events:

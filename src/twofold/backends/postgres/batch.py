@@ -10,7 +10,7 @@ from typing import TypeAlias
 import asyncpg
 
 from twofold.store.criteria import Item
-from twofold.store.port import Append, Appended, CriteriaConflict, KeyReused, NewEvent, StreamConflict, Verdict
+from twofold.store.port import Append, Appended, CriteriaConflict, KeyReused, StreamConflict, Verdict
 
 APPENDED, REPLAYED, KEY_REUSED, STREAM_CONFLICT, CRITERIA_CONFLICT = range(5)
 """What the functions in ``schema/0003_append.sql`` answer."""
@@ -69,26 +69,30 @@ class Run:
                 yield Appended(newest + 1, newest + len(append.events), versions)
                 newest += len(append.events)
             elif code == STREAM_CONFLICT:
-                _, stream, expected = self._rows[1][first - 1]
-                yield StreamConflict(str(stream), append.expected[str(stream)], second)
+                stream = next(stream for stream, number in touched.items() if number == first)
+                yield StreamConflict(stream, append.expected[stream], second)
             else:
                 yield refusal_or_replay(append, code, first, second)
 
     def _touch(self, number: int, append: Append) -> dict[str, int]:
         rows = self._rows[1]
         touched: dict[str, int] = {}
-        for stream in chain(append.expected, [event.stream for event in append.events]):
-            if stream not in touched:
-                rows.append((number, stream, append.expected.get(stream)))
-                touched[stream] = len(rows)
+        for stream, expected in append.expected.items():
+            rows.append((number, stream, expected))
+            touched[stream] = len(rows)
+        for event in append.events:
+            if event.stream not in touched:
+                rows.append((number, event.stream, None))
+                touched[event.stream] = len(rows)
         return touched
 
     def _add_events(self, number: int, append: Append) -> None:
-        rows, tags, touched = self._rows[2], self._rows[3], self._touched[-1]
+        rows, tags, touched, places = self._rows[2], self._rows[3], self._touched[-1], self._places
         for event in append.events:
-            place = self._places[event.stream] = self._places.get(event.stream, 0) + 1
-            rows.append((number, touched[event.stream], place, *written(event)))
-            self.bytes_max = max(self.bytes_max, len(event.data) + len(event.metadata))
+            stream, data, metadata = event.stream, event.data, event.metadata
+            place = places[stream] = places.get(stream, 0) + 1
+            rows.append((number, touched[stream], place, stream, event.type, event.schema, data, metadata))
+            self.bytes_max = max(self.bytes_max, len(data) + len(metadata))
             if event.tags:
                 tags.extend((len(rows), tag) for tag in dict.fromkeys(event.tags))
 
@@ -126,8 +130,9 @@ def alone(append: Append) -> bool:
 def arguments_of_one(append: Append) -> tuple[object, ...]:
     """The arguments of ``append_one``."""
     (event,) = append.events
-    stream, *rest = written(event)
-    return (stream, append.expected.get(event.stream), *rest, tuple(dict.fromkeys(event.tags)), append.key, append.digest)
+    expected, tags = append.expected.get(event.stream), tuple(dict.fromkeys(event.tags))
+    what = (event.type, event.schema, event.data, event.metadata)
+    return (event.stream, expected, *what, tags, append.key, append.digest)
 
 
 def verdict_of_one(append: Append, answer: Sequence[int]) -> Verdict:
@@ -139,11 +144,6 @@ def verdict_of_one(append: Append, answer: Sequence[int]) -> Verdict:
     if code == STREAM_CONFLICT:
         return StreamConflict(stream, append.expected[stream], version)
     return refusal_or_replay(append, code, first, second)
-
-
-def written(event: NewEvent) -> tuple[str, str, int, bytes, bytes]:
-    """What is stored of an event, in the order of the functions' arguments."""
-    return event.stream, event.type, event.schema, event.data, event.metadata
 
 
 def _turned(rows: Rows, width: int) -> Iterable[Column]:

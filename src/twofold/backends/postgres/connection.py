@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+PoolConnection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 CONNECT_SECONDS = 10.0
@@ -133,7 +134,7 @@ class Connections:
         """One connection outside the pool, for whoever keeps it. The driver's own errors pass."""
         return await asyncpg.connect(**self._options())
 
-    async def _acquired(self) -> tuple[Pool, Connection]:
+    async def _acquired(self) -> tuple[Pool, PoolConnection]:
         if self._pool is None:
             raise StoreUnavailableError(
                 f"The store is not open ({self.address})", reason="away", remedy="Open it first: async with app."
@@ -165,7 +166,7 @@ async def _leave_as_it_is(_: Connection) -> None:
     """Instead of the driver's reset, which costs a round trip: nobody here changes a session."""
 
 
-async def _given_back(pool: Pool, connection: Connection) -> None:
+async def _given_back(pool: Pool, connection: PoolConnection) -> None:
     # A connection that cannot be given back was broken; the driver has dropped it, and what broke it has been raised.
     with suppress(*FAILURES):
         await pool.release(connection)

@@ -167,7 +167,7 @@ async def _recalled(connection: Connection, verdict: Verdict) -> Verdict:
     if not isinstance(verdict, Appended) or not verdict.replayed:
         return verdict
     rows = await connection.fetch(_APPEND["versions"], verdict.first, verdict.last)
-    return msgspec.structs.replace(verdict, versions={stream: version for stream, version in rows})
+    return msgspec.structs.replace(verdict, versions={row[0]: row[1] for row in rows})
 
 
 def _selection(criteria: Criteria, category: str | None) -> tuple[str, tuple[object, ...]]:

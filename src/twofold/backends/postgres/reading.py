@@ -31,8 +31,9 @@ class Reading:
         async with self._connections.connection() as connection:
             first, *records = await connection.fetch(_statement(name, len(bounds), len(arguments)), *arguments)
         self._largest, _, head, *_ = first
-        count = _fitting(records, count_max, bytes_max, self._largest)
-        return [tuple(record) for record in records[:count]], count < len(records), head
+        rows: list[Row] = [tuple(record) for record in records]
+        count = _fitting(rows, count_max, bytes_max, self._largest)
+        return rows[:count], count < len(rows), head
 
 
 @cache
@@ -43,14 +44,14 @@ def _statement(name: str, bounds: int, arguments: int) -> str:
     return _SQL["with_head"].replace("/*page*/", page)
 
 
-def _fitting(records: Sequence[Sequence[bytes]], count_max: int, bytes_max: int, largest: int) -> int:
-    """How many of the records are a page: at least one, then as many as fit into both bounds."""
-    count = min(len(records), count_max)
+def _fitting(rows: Sequence[Row], count_max: int, bytes_max: int, largest: int) -> int:
+    """How many of the rows are a page: at least one, then as many as fit into both bounds."""
+    count = min(len(rows), count_max)
     if count * largest <= bytes_max:
         return count
     size = 0
-    for index, record in enumerate(records[:count]):
-        size += len(record[5]) + len(record[6])
+    for index, row in enumerate(rows[:count]):
+        size += len(row[5]) + len(row[6])
         if index and size > bytes_max:
             return index
     return count

@@ -52,7 +52,9 @@ class Reader:
 
     async def scalar(self, type: type[T], sql: str, /, **params: object) -> T | None:
         """The one value of the one row; None where there is no row or it is NULL."""
-        return await self.one(type, sql, **params)
+        nullable: Any = type | None
+        value: T | None = await self.one(nullable, sql, **params)
+        return value
 
     def _named(self, words: frozenset[str], table: Table | None) -> Collection[str]:
         """The read models that a statement names. Behind a view none may be: then it is about all of them."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection
 
 from twofold.errors import BehindError
+from twofold.store.port import Head
 from twofold.subscriptions.port import Subscriber
 
 FIRST_SECONDS = 0.002
@@ -13,12 +14,12 @@ LAST_SECONDS = 0.05
 
 
 async def reach_elsewhere(
-    subscriber: Subscriber, names: Collection[str], position: int, *, timeout_seconds: float
+    subscriber: Subscriber, head: Head, names: Collection[str], position: int, *, timeout_seconds: float
 ) -> None:
-    """Return when all of these stand at ``position`` or beyond; ``BehindError`` for the first that does not in time."""
+    """Return when all of these stand at ``position`` or beyond, in the log of that head; ``BehindError`` if one is late."""
     clock = asyncio.get_running_loop().time
     started, pause = clock(), FIRST_SECONDS
-    while late := await _late(subscriber, names, position):
+    while late := await _late(subscriber, head, names, position):
         waited = clock() - started
         if waited >= timeout_seconds:
             name, found = next(iter(late.items()))
@@ -27,7 +28,10 @@ async def reach_elsewhere(
         pause = min(pause * 2, LAST_SECONDS)
 
 
-async def _late(subscriber: Subscriber, names: Collection[str], position: int) -> dict[str, int]:
+async def _late(subscriber: Subscriber, head: Head, names: Collection[str], position: int) -> dict[str, int]:
+    """Those that are not there yet, with where they are: at 0 if what they have is of another log."""
     found = await subscriber.checkpoints(names)
-    positions = {name: found[name].position if name in found else 0 for name in names}
-    return {name: reached for name, reached in positions.items() if reached < position}
+    ours = {
+        name: at.position for name, at in found.items() if (at.store_id, at.log_epoch) == (head.store_id, head.epoch)
+    }
+    return {name: ours.get(name, 0) for name in names if ours.get(name, 0) < position}

@@ -87,8 +87,10 @@ class Engine:
         self._head = max(self._head, (await self._log.head()).position)
         before = [member.position for member in self._members.values()]
         for cohort in self._cohorts:
-            if cohort.alive and not self._join_the_first(cohort):
-                await cohort.turn()
+            self._join_the_first(cohort)
+        self._cohorts = [cohort for cohort in self._cohorts if cohort.alive]
+        for cohort in self._cohorts:
+            await cohort.turn()
         return before != [member.position for member in self._members.values()]
 
     async def settle(self, *, timeout_seconds: float = 30.0) -> None:
@@ -105,7 +107,8 @@ class Engine:
         Woken by the fold itself when it runs here, by looking at the checkpoints when another process runs it.
         """
         if not self._members:
-            await reach_elsewhere(self._subscriber, names, position, timeout_seconds=timeout_seconds)
+            head = await self._log.head()
+            await reach_elsewhere(self._subscriber, head, names, position, timeout_seconds=timeout_seconds)
             return
         clock = asyncio.get_running_loop().time
         until = clock() + timeout_seconds
@@ -181,7 +184,7 @@ class Engine:
 
     def _join_the_first(self, cohort: Cohort) -> bool:
         """A cohort that has nearly caught up with the foremost one goes on as part of it."""
-        others = [other for other in self._cohorts if other is not cohort and other.alive]
+        others = [other for other in self._cohorts if other is not cohort and other.alive and cohort.alive]
         first = max(others, key=lambda other: other.position, default=None)
         if first is None or not 0 <= first.position - cohort.position <= self._page_max:
             return False

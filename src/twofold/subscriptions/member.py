@@ -20,6 +20,7 @@ class Member:
         self.checkpoint = checkpoint
         self.error: TwofoldError | None = None
         self.stopped = False
+        self._void = False
         self._meter = Meter()
         self._waiting: set[tuple[int, asyncio.Future[None]]] = set()
 
@@ -34,23 +35,27 @@ class Member:
         self.error = None
         self._wake(checkpoint.position)
 
-    def stop(self, error: TwofoldError) -> None:
-        """Go no further in this process. Whoever waits is told at once."""
+    def stop(self, error: TwofoldError, *, void: bool = False) -> None:
+        """Go no further in this process. Whoever waits is told at once.
+
+        ``void`` says that what it has is not of this log at all, so that there is no position it has reached.
+        """
         self.stopped = True
+        self._void = void
         self.error = error
         self._wake(None)
 
     async def reach(self, position: int, *, timeout_seconds: float) -> None:
         """Return as soon as it stands at ``position`` or beyond; ``BehindError`` when it is late or has stopped."""
-        if self.position >= position:
+        if self._has(position):
             return
         started = time.monotonic()
         if not self.stopped:
             await self._wait(position, timeout_seconds)
-        if self.position < position:
+        if not self._has(position):
             raise BehindError(
                 self.name,
-                position=self.position,
+                position=0 if self._void else self.position,
                 wanted=position,
                 waited_seconds=round(time.monotonic() - started, 3),
                 reason=f"{'stopped' if self.stopped else 'retrying'}: {self.error}" if self.error else "",
@@ -67,6 +72,9 @@ class Member:
             rate=round(self._meter.rate, 1),
             error=str(self.error) if self.error else None,
         )
+
+    def _has(self, position: int) -> bool:
+        return self.position >= position and not self._void
 
     def _state(self, lag: int) -> State:
         if self.error is not None:

@@ -23,7 +23,7 @@ async def call_the_roll(log: EventStore, subscriber: Subscriber, head: Head) -> 
     for name, checkpoint in (await checkpoints_of(subscriber, head)).items():
         members[name] = member = Member(name, subscriber.interests[name], checkpoint)
         if reason := await disagreement(log, head, checkpoint):
-            member.stop(_disagrees(name, reason))
+            member.stop(_disagrees(name, reason), void=True)
     return members
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
-from uuid import UUID
 
 import asyncpg
+from asyncpg.pgproto.pgproto import UUID as DriversUUID  # noqa: N811 - not the one everybody knows
 
 from twofold.backends.postgres.connection import Connections
 from twofold.backends.postgres.tables import param
@@ -88,4 +88,7 @@ def _word(word: Word) -> str:
 
 
 def _plain(row: asyncpg.Record) -> Sequence[Any]:
-    return [str(value) if isinstance(value, (Decimal, UUID)) else value for value in row.values()]
+    return [_TEXTS[type(value)](value) if type(value) in _TEXTS else value for value in row.values()]
+
+
+_TEXTS: dict[type, Callable[[Any], str]] = {Decimal: lambda value: format(value, "f"), DriversUUID: str}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
 from typing import Any
@@ -36,10 +37,21 @@ _TYPES: dict[Kind, str] = {
 _BY_BYTES: frozenset[Kind] = frozenset(("text", "enum"))
 """Text is compared and sorted by its bytes, as SQLite does it, whatever the database's locale."""
 
+
+def plain(value: Decimal) -> Decimal:
+    """The driver makes ``1.0E+5`` of what is stored as 100000."""
+    return Decimal(format(value, "f")) if "E" in str(value) else value
+
+
+def _in_utc(value: datetime) -> datetime:
+    """The driver takes the first and the last moment that Python knows for the infinities, which have no zone."""
+    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+
+
 _CONVERTERS: dict[Kind, Converters] = {
     "float": (finite, None),
-    "decimal": (exact, None),
-    "datetime": (utc, None),
+    "decimal": (exact, plain),
+    "datetime": (utc, _in_utc),
     "timedelta": (to_microseconds, from_microseconds),
     "uuid": (None, lambda value: UUID(int=value.int)),  # The driver has a UUID class of its own.
 }

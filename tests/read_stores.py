@@ -1,0 +1,64 @@
+"""Read stores of each kind for the tests of the read side, and logs to fill them from."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from twofold.backends.postgres.reads import PostgresReads
+from twofold.backends.sqlite.reads import SqliteReads
+from twofold.config import SqliteURL, parse_url
+from twofold.messages import Event, Registry, name_of, version_of
+from twofold.messages.codec import encode
+from twofold.projections import ReadStore
+from twofold.store.port import Append, EventStore, NewEvent
+from twofold.testing.memory import MemoryLog
+
+KINDS = ["memory", "file", "postgres"]
+
+
+def read_store(url: str) -> ReadStore:
+    """The read store behind a URL, not yet opened."""
+    place = parse_url(url)
+    if isinstance(place, SqliteURL):
+        return SqliteReads(place.reads_path)
+    return PostgresReads(place.dsn, schema=place.read_schema)
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncGenerator[ReadStore]:
+    store = read_store(url)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def append(log: EventStore, stream: str, *events: Event) -> int:
+    """Append to any log without a decider; the position of the last one."""
+    new = tuple(
+        NewEvent(
+            stream,
+            name_of(type(event)),
+            version_of(type(event)),
+            encode(event),
+            encode({"event_id": f"{stream}/{number}", "recorded_at": datetime(2000, 1, 1, tzinfo=UTC)}),
+        )
+        for number, event in enumerate(events)
+    )
+    await log.append([Append(new)])
+    return (await log.head()).position
+
+
+async def log_of(history: Sequence[tuple[str, Event]]) -> MemoryLog:
+    """A log with one append for each event."""
+    log = MemoryLog()
+    for stream, event in history:
+        await append(log, stream, event)
+    return log
+
+
+def registry_of(*events: type[Event]) -> Registry:
+    return Registry(events=events)

@@ -33,12 +33,13 @@ select position, stream, version, type, schema, data, metadata from events
 where stream = $3 and version > $1 and version <= $4 order by version desc limit $2
 
 -- name: bounded
--- Around one of the above where the largest event could break the bound: the events before which there is still room.
+-- Around one of the above where the largest event could break the bound: the events before which there is still room,
+-- and the second in any case, because an event that is too large alone must still tell whether there are more.
 select position, stream, version, type, schema, data, metadata from (
-    select page.*, sum(octet_length(data) + octet_length(metadata))
+    select page.*, row_number() over () as place, sum(octet_length(data) + octet_length(metadata))
         over (rows between unbounded preceding and 1 preceding) as before
     from (/*page*/) page
-) page where before is null or before <= $/*bytes_max*/
+) page where place <= 2 or before <= $/*bytes_max*/
 
 -- name: with_head
 select largest, ''::text, coalesce((select position from events order by position desc limit 1), 0), ''::text, 0, ''::bytea, ''::bytea

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -62,8 +63,8 @@ BYTES = st.sampled_from((1, 250, 500, 1 << 20))
 
 
 class Programs(OnOneLog):
-    programs_max = 60
-    steps_max = 15
+    programs_share = 1.0
+    """How many of the examples that hypothesis' profile allows: less than 1 for a database that is slow to make."""
 
     async def test_any_program_gets_the_verdicts_and_rows_of_the_memory_log(self, logs: Logs) -> None:
         """Every program runs on a database of its own, so that a failing one can be repeated and made small."""
@@ -74,8 +75,8 @@ class Programs(OnOneLog):
                 return logs(f"program{next(numbers)}")
 
         bounds = settings(
-            max_examples=self.programs_max,
-            stateful_step_count=self.steps_max,
+            max_examples=math.ceil(settings().max_examples * self.programs_share),
+            stateful_step_count=15,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],
         )

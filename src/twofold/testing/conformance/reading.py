@@ -73,6 +73,15 @@ class Reading(OnOneLog):
         assert at(await log.read(after=2, bytes_max=10)) == [3]
         assert len((await log.read(bytes_max=100_000)).rows) == 6
 
+    async def test_a_page_that_one_large_event_fills_says_that_more_is_there(self, log: EventStore) -> None:
+        await filled(log, *events("x-1", 3))
+        for _ in range(3):  # Again, because a log may learn from its first page how large its events are.
+            page = await log.read(bytes_max=1)
+            assert (at(page), page.reached, page.full) == ([1], 1, True)
+            assert (await log.read(after=2, bytes_max=1)).rows[0][0] == 3
+            assert (await log.read_stream("x-1", bytes_max=1)).full
+            assert (await log.read_stream("x-1", backwards=True, bytes_max=1)).full
+
     @pytest.mark.parametrize("criteria", [RARE, Criteria.of(tags=["t=1"]), RARE | Criteria.of(tags=["t=1"])], ids=str)
     async def test_a_page_cut_by_a_bound_does_not_speak_for_what_it_left_out(
         self, log: EventStore, criteria: Criteria

@@ -1,16 +1,40 @@
-"""What an application's tests need, with nothing that sleeps and nothing that needs a server.
+"""What an application's tests need: nothing here sleeps, and nothing needs a server.
 
-    given, on, project     rules as examples: given(…).when(…).then(…), rows of a read model
-    in_memory              the whole app on a private database; every question sees every command
-    MemoryLog              an EventStore in a list
-    conformance            what any EventStore must do, as a suite of tests (imported by name: it needs pytest)
+given, on, project   rules as examples: given(…).when(…).then(…), and the rows of a read model
+InMemoryApp          the whole app on a private database; every question sees every command before it
+MemoryLog            a log in a list, and MemorySnapshots
+conformance          what any EventStore must do, as a suite of tests (twofold.testing.conformance)
 
-The pytest plugin (``twofold.testing.plugin``) comes with the package and brings the fixture ``in_memory_app``.
+The pytest plugin comes with the package; its fixture ``in_memory`` starts an ``InMemoryApp`` for a test.
 """
 
-from twofold.testing.history import on
-from twofold.testing.memory import MemoryLog, MemorySnapshots
-from twofold.testing.rows import project
-from twofold.testing.scenario import given
+from __future__ import annotations
 
-__all__ = ["MemoryLog", "MemorySnapshots", "given", "on", "project"]
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from twofold.testing.app import InMemoryApp
+    from twofold.testing.history import on
+    from twofold.testing.memory import MemoryLog, MemorySnapshots
+    from twofold.testing.rows import project
+    from twofold.testing.scenario import given
+
+__all__ = ["InMemoryApp", "MemoryLog", "MemorySnapshots", "given", "on", "project"]
+
+_HOME_OF = {
+    "InMemoryApp": "app",
+    "MemoryLog": "memory",
+    "MemorySnapshots": "memory",
+    "given": "scenario",
+    "on": "history",
+    "project": "rows",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a name when it is first asked for: the plugin costs nothing to those who do not use it."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'twofold.testing' has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"twofold.testing.{_HOME_OF[name]}"), name)
+    return found

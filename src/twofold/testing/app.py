@@ -1,0 +1,32 @@
+"""The whole app in memory, for tests that never sleep: a question sees every command that was sent before it."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from twofold.app import App
+from twofold.clock import Clock
+from twofold.deciders import Receipt
+from twofold.messages import Query
+
+A = TypeVar("A")
+
+
+class InMemoryApp(App):
+    """The same parts as ``app`` on a private database in memory, without anything in the background.
+
+    ``ask`` first brings the read models to the head, so no test waits for one, or misses that one has stopped
+    (``BehindError`` says why). A ``clock`` of the test's own makes recorded times repeatable.
+    """
+
+    def __init__(self, app: App, *, clock: Clock | None = None) -> None:
+        vars(self).update(vars(app.at("sqlite://", background=False)))
+        if clock is not None:
+            self.settings = msgspec.structs.replace(self.settings, clock=clock)
+
+    async def ask(self, query: Query[A], *, after: Receipt | str | None = None, wait_seconds: float = 5.0) -> A:
+        """The answer to a query, with everything that was appended so far."""
+        await self.settle()
+        return await super().ask(query, after=after, wait_seconds=wait_seconds)

@@ -59,7 +59,7 @@ def load_migrations(package: str, folder: str = "schema") -> tuple[Migration, ..
         if named := _FILE.fullmatch(file.name):
             script = file.read_text(encoding="utf-8")
             found.append(Migration(int(named[1]), named[2], checksum(script), script))
-    if [migration.number for migration in found] != list(range(1, len(found) + 1)):
+    if not found or [migration.number for migration in found] != list(range(1, len(found) + 1)):
         numbers = ", ".join(f"{migration.number:04}" for migration in found) or "none"
         raise DefinitionError(f"Migrations of {package} must be numbered 0001, 0002, … (found: {numbers})")
     return tuple(found)

@@ -1,29 +1,21 @@
-"""SQLite means what every backend means, in a file and in memory."""
+"""SQLite in memory means what it means in a file, but for what outlives its closing."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
+import functools
 
 import pytest
 
-from twofold.backends.sqlite.connection import Database
 from twofold.backends.sqlite.log import SqliteLog
-from twofold.backends.sqlite.migrations import Schema
-from twofold.backends.sqlite.snapshots import SqliteSnapshots
-from twofold.testing.conformance import EventStoreConformance, Logs, SnapshotStoreConformance
+from twofold.testing.conformance import Logs
+from twofold.testing.conformance.concurrency import Concurrency
+from twofold.testing.conformance.conditions import Conditions
+from twofold.testing.conformance.reading import Reading
+from twofold.testing.conformance.streams import ReadingStreams
+from twofold.testing.conformance.waiting import Waiting
 
 
-class TestLogInAFile(EventStoreConformance):
+class TestLogInMemory(Conditions, Reading, ReadingStreams, Waiting, Concurrency):
     @pytest.fixture
-    def logs(self, tmp_path: Path) -> Logs:
-        return lambda name: SqliteLog(tmp_path / f"{name}.db")
-
-
-class TestSnapshotsInMemory(SnapshotStoreConformance):
-    @pytest.fixture
-    async def snapshots(self) -> AsyncIterator[SqliteSnapshots]:
-        database = Database(None, synchronous="NORMAL")
-        await database.open(Schema(0x54776F72, (), "read models of Twofold"))
-        yield SqliteSnapshots(database)
-        await database.close()
+    def logs(self) -> Logs:
+        return functools.cache(lambda name: SqliteLog(None))

@@ -138,6 +138,7 @@ async def test_both_databases_hold_the_same_events(tmp_path: Path, postgres_url:
 
 
 @pytest.mark.campaign
+@pytest.mark.timeout(1800)
 async def test_the_whole_file_comes_out_as_its_own_arithmetic_says(
     app: App, whole_file: Path, truth_of_the_whole_file: Truth
 ) -> None:

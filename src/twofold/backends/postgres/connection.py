@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -20,6 +20,9 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProx
 PoolConnection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
+Isolation: TypeAlias = Literal["read_committed", "repeatable_read"]
+Translated: TypeAlias = Callable[[BaseException, object], StoreError]
+
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
 """Longer than any ``statement_timeout`` here: it ends the wait for a server that has fallen silent."""
@@ -35,6 +38,8 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
     }
 )
 """What every connection of ours starts with, whatever the defaults of the database or the role are."""
+
+_SET = "select set_config(s.name, s.value, true) from unnest($1::text[], $2::text[]) s(name, value)"
 
 
 def quoted(name: str) -> str:
@@ -93,46 +98,48 @@ class Connections:
         finally:
             await self.close()
 
-    @asynccontextmanager
-    async def connection(
-        self, *, translated: Callable[[BaseException, object], StoreError] = failure
-    ) -> AsyncIterator[Connection]:
+    def connection(self, *, translated: Translated = failure) -> AbstractAsyncContextManager[Connection]:
         """A connection, given back at the end. Behind a transaction pooler the block is one transaction.
 
         What fails inside is raised as ``translated``; what fails before the block wrote nothing in any case.
         """
-        pool, connection = await self._acquired()
-        try:
-            if self.address.through_pooler:
-                async with connection.transaction(isolation="read_committed"):
-                    await self._set_for_transaction(connection)
-                    yield connection
-            else:
-                yield connection
-        except FAILURES as error:
-            raise translated(error, self.address) from error
-        finally:
-            await _given_back(pool, connection)
+        return (
+            self._begun("read_committed", False, translated) if self.address.through_pooler else self._lent(translated)
+        )
 
-    @asynccontextmanager
-    async def transaction(
-        self, *, read_only: bool = False, isolation: Literal["read_committed", "repeatable_read"] = "read_committed"
-    ) -> AsyncIterator[Connection]:
+    def transaction(
+        self, *, read_only: bool = False, isolation: Isolation = "read_committed"
+    ) -> AbstractAsyncContextManager[Connection]:
         """A connection in a transaction that is committed at the end, or rolled back when the block raises."""
-        pool, connection = await self._acquired()
-        try:
-            async with connection.transaction(isolation=isolation, readonly=read_only):
-                if self.address.through_pooler:
-                    await self._set_for_transaction(connection)
-                yield connection
-        except FAILURES as error:
-            raise failure(error, self.address) from error
-        finally:
-            await _given_back(pool, connection)
+        return self._begun(isolation, read_only, failure)
 
     async def connect(self) -> asyncpg.Connection[asyncpg.Record]:
         """One connection outside the pool, for whoever keeps it. The driver's own errors pass."""
         return await asyncpg.connect(**self._options())
+
+    @asynccontextmanager
+    async def _begun(self, isolation: Isolation, read_only: bool, translated: Translated) -> AsyncIterator[Connection]:
+        async with (
+            self._lent(translated) as connection,
+            connection.transaction(isolation=isolation, readonly=read_only),
+        ):
+            if self.address.through_pooler:
+                await connection.execute(_SET, list(self._settings), list(self._settings.values()))
+            yield connection
+
+    @asynccontextmanager
+    async def _lent(self, translated: Translated) -> AsyncIterator[PoolConnection]:
+        pool, connection = await self._acquired()
+        try:
+            yield connection
+        except FAILURES as error:
+            if isinstance(error, asyncpg.InternalClientError):
+                connection.terminate()  # The driver met the server's farewell, and would stumble over it again.
+            raise translated(error, self.address) from error
+        finally:
+            # A connection that cannot be given back was broken. The driver has dropped it, and what broke it is raised.
+            with suppress(*FAILURES):
+                await pool.release(connection)
 
     async def _acquired(self) -> tuple[Pool, PoolConnection]:
         if self._pool is None:
@@ -143,12 +150,6 @@ class Connections:
             return self._pool, await self._pool.acquire(timeout=CONNECT_SECONDS)
         except FAILURES as error:
             raise failure(error, self.address) from error
-
-    async def _set_for_transaction(self, connection: Connection) -> None:
-        names, values = list(self._settings), list(self._settings.values())
-        await connection.execute(
-            "select set_config(s.name, s.value, true) from unnest($1::text[], $2::text[]) s(name, value)", names, values
-        )
 
     def _options(self) -> dict[str, Any]:  # The driver's own keywords, which have many types.
         pooler = self.address.through_pooler
@@ -164,9 +165,3 @@ class Connections:
 
 async def _leave_as_it_is(_: Connection) -> None:
     """Instead of the driver's reset, which costs a round trip: nobody here changes a session."""
-
-
-async def _given_back(pool: Pool, connection: PoolConnection) -> None:
-    # A connection that cannot be given back was broken; the driver has dropped it, and what broke it has been raised.
-    with suppress(*FAILURES):
-        await pool.release(connection)

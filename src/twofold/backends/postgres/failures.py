@@ -6,8 +6,9 @@ import asyncpg
 
 from twofold.errors import OutcomeUnknownError, StoreError, StoreRefusedError, StoreUnavailableError
 
-FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
-"""What can be raised while talking to a server. ``asyncpg.InternalClientError`` is a bug of the driver and passes."""
+FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+"""What can be raised while talking to a server. The internal one comes when a connection is used between the server's
+farewell and its end."""
 
 _BUSY = "Try again; if it stays so, look for long transactions in pg_stat_activity."
 _BACK = "Try again when the database is back."

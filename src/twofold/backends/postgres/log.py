@@ -40,21 +40,30 @@ _INDEXES_ONLY = {
 class PostgresLog:
     """An ``EventStore`` in the schema ``schema`` of the database at ``url``, read over at most ``pool_max`` connections.
 
-    ``open`` installs into an empty schema; it upgrades an older one if ``migrate``, and refuses it otherwise. One
-    more connection listens for other processes' appends, and two append.
+    One more connection listens for other processes' appends, and two append. Whoever waits longer than
+    ``busy_seconds`` for the others is told that the log is locked. With ``migrate=False`` an older or empty schema is
+    refused instead of upgraded.
     """
 
-    def __init__(self, url: str, *, schema: str = "twofold", pool_max: int = 8, migrate: bool = True) -> None:
-        self._appends = Connections(
-            url, schema, size_max=APPENDING_MAX, settings={**_INDEXES_ONLY, "application_name": "twofold append"}
-        )
-        self._reads = Connections(
-            url, schema, size_max=pool_max, settings={**_INDEXES_ONLY, "application_name": "twofold read"}
-        )
+    def __init__(
+        self,
+        url: str,
+        *,
+        schema: str = "twofold",
+        pool_max: int = 8,
+        busy_seconds: float = 5.0,
+        migrate: bool = True,
+    ) -> None:
+        settings = {**_INDEXES_ONLY, "lock_timeout": f"{busy_seconds * 1000:.0f}"}
+        appends = {**settings, "application_name": f"twofold append {schema}"[:63]}
+        reads = {**settings, "application_name": f"twofold read {schema}"[:63]}
+        self._appends = Connections(url, schema, size_max=APPENDING_MAX, settings=appends)
+        self._reads = Connections(url, schema, size_max=pool_max, settings=reads)
         self._reading = Reading(self._reads)
         self._migrations = Migrations(self._reads, schema)
         self._migrate = migrate
-        self._news = News(self._appends.connect, f"twofold:{schema}"[:63])
+        listens = Connections(url, schema, settings={"application_name": f"twofold listen {schema}"[:63]})
+        self._news = News(listens.connect, f"twofold {schema}"[:63])
 
     def __repr__(self) -> str:
         return f"PostgresLog({self._reads.address})"

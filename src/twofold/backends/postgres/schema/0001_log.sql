@@ -12,9 +12,9 @@ create table head (
 insert into head default values;
 
 create table events (
-    position bigint primary key,
+    position bigint primary key check (position > 0),
     stream text collate "C" not null,
-    version bigint not null,
+    version bigint not null check (version > 0),
     type text collate "C" not null,
     schema integer not null,
     data bytea not null,      -- JSON as it came. Not jsonb, which rewrites numbers and the order of keys,

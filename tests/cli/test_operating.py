@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.terminal import Terminal
+from twofold.cli.commands import db_init, db_upgrade
+from twofold.store.migrations import Migration, SchemaState
 
 
 def verdicts(terminal: Terminal) -> tuple[int, dict[str, str]]:
@@ -147,6 +149,31 @@ def test_a_log_is_installed_once(either: Terminal) -> None:
     again = either("db", "init", "--json")
     assert (again.code, again.answer["done"]) == (0, [])
     assert either("db", "current", "--json").answer["installed"] == installed["shipped"]
+
+
+class OldSchema:
+    """The schema of a log that lacks its second migration."""
+
+    state = SchemaState(1, 2, (Migration(2, "more", "", ""),))
+
+    async def current(self) -> SchemaState:
+        return self.state
+
+    async def upgrade(self) -> SchemaState:
+        self.state = SchemaState(2, 2, ())
+        return self.state
+
+
+def test_an_older_log_is_upgraded_only_when_that_is_asked_for(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = OldSchema()
+    for module in (db_init, db_upgrade):
+        monkeypatch.setattr(module, "schema_of", lambda app: old)
+    left = terminal("db", "init", "--json").answer
+    assert (left["done"], left["pending"]) == ([], ["0002 more"])
+    done = terminal("db", "upgrade", "--json").answer
+    assert (done["done"], done["pending"]) == (["0002 more"], [])
 
 
 def test_an_upgrade_of_a_level_log_does_nothing(either: Terminal) -> None:

@@ -19,7 +19,7 @@ test: check  ## everything that must hold before a change goes in, in less than 
 check: $(VENV)/installed  ## formatting, lint, types and import direction
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
-	$(BIN)/lint-imports --no-cache
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 

@@ -163,6 +163,20 @@ async def test_thousands_of_rows_are_written_and_loaded_at_once(reads: ReadStore
     assert sorted(found, key=lambda row: row.number) == rows[::2]
 
 
+async def test_dicts_keep_their_order_and_sets_are_sorted(reads: ReadStore) -> None:
+    class Orders(ReadModel):
+        key: Key[str]
+        counts: dict[str, int]
+        words: set[str]
+
+    row = Orders(key="a", counts={"bb": 1, "a": 2, "c": 3}, words={"f", "b", "e", "a"})
+    await save(reads, row)
+    (found,) = await reads.load(table_of(Orders), ["a"])
+    assert (found, list(found.counts)) == (row, ["bb", "a", "c"])
+    (text,) = (await reads.query("select words from orders", {})).rows
+    assert list(text) == ['["a","b","e","f"]']
+
+
 # --- Checkpoints ----------------------------------------------------------------------------------------------------
 
 
@@ -220,6 +234,7 @@ async def test_what_cannot_be_kept_leaves_rows_and_checkpoints_alone(reads: Read
         Everything(key="a", share=float("nan")),
         Everything(key="a", amount=Decimal("Infinity")),
         Everything(key="a", moment=datetime(2024, 1, 1)),  # noqa: DTZ001 - a time without a zone is the point
+        Everything(key="a", names=["\0"]),
         Everything(key="a", day=None),  # type: ignore[arg-type]
         Everything(key="a", number="x"),  # type: ignore[arg-type]
     ):

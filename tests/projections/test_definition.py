@@ -47,7 +47,7 @@ class Everything(ReadModel):
     either: int | str
     short: Annotated[str, msgspec.Meta(max_length=3)]
     maybe: Annotated[Decimal | None, "why"] = None
-    nobody: Indexed[Address | None] = None
+    nobody: Address | None = None
 
 
 def test_every_kind_of_field_has_its_kind_of_column() -> None:
@@ -200,6 +200,7 @@ class Custom:
         (with_field(Annotated[str | None, KEY]), r"Odd\.thing cannot be a key: it is optional"),
         (with_field(Annotated[list[str], KEY]), r"Odd\.thing cannot be a key: it is json"),
         (with_field(Annotated[float, KEY]), r"Odd\.thing cannot be a key: it is float"),
+        (with_field(Indexed[list[str]]), r"Odd\.thing cannot be indexed: it is a document"),
         (reserved_name, r"Nosy: 'twofold_checkpoints' cannot be the name of a table"),
         (odd_column_name, r"Loud: 'Name' cannot be the name of a table or column"),
     ],

@@ -283,6 +283,10 @@ async def test_pages_are_small_when_idle_and_grow_while_they_come_back_full() ->
     log = CountingLog()
     await rang(log, 1000)
     notebook = Notebook(all=RANG)
-    await engine(log, notebook, page_max=400).settle()
-    assert [count for _, count in log.asked[:4]] == [100, 200, 400, 400]
-    assert log.asked[-1][1] == 100
+    runner = engine(log, notebook, page_max=400)
+    await runner.settle()
+    assert [count for _, count in log.asked] == [100, 200, 400, 400]
+    for _ in range(2):
+        await rang(log, 1)
+        await runner.settle()
+    assert [count for _, count in log.asked[4:]] == [100, 100]

@@ -11,14 +11,15 @@ from operator import attrgetter
 from typing import Any, TypeAlias
 
 import msgspec
+from msgspec.inspect import FrozenSetType, SetType
 
+from twofold.projections.columns import holds
 from twofold.projections.table import Column, Key, Table
 
 Convert: TypeAlias = Callable[[Any], Any]
 Converters: TypeAlias = tuple[Convert | None, Convert | None]
 """To what the driver takes and back, for one column; None where both are the same."""
 
-_JSON = msgspec.json.Encoder(order="deterministic")
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -99,8 +100,18 @@ def enum_converters(column: Column) -> Converters:
 
 
 def json_converters(column: Column) -> Converters:
-    """A document as JSON, the same text for equal documents."""
-    return lambda value: _JSON.encode(value).decode(), msgspec.json.Decoder(column.type).decode
+    """A document as JSON. Dicts keep their order, because a fold may depend on it; sets have none, and are sorted."""
+    encode = msgspec.json.Encoder(order="deterministic" if holds(column.type, SetType, FrozenSetType) else None).encode
+
+    def there(value: Any) -> str:
+        text = encode(value).decode()
+        if "\\u0000" in text:
+            raise ValueError(
+                f"{column.name} holds a NUL character"
+            )  # PostgreSQL would take it and then fail to read it.
+        return text
+
+    return there, msgspec.json.Decoder(column.type).decode
 
 
 def _or_none(convert: Convert) -> Convert:

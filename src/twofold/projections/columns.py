@@ -56,7 +56,7 @@ def _is_document(type_: Any) -> bool:
         found = msgspec.inspect.type_info(type_)
     except (TypeError, NameError):
         return False
-    return isinstance(found, _DOCUMENTS) and not _holds_custom(found)
+    return isinstance(found, _DOCUMENTS) and not holds(type_, msgspec.inspect.CustomType)
 
 
 _DOCUMENTS = (
@@ -65,15 +65,19 @@ _DOCUMENTS = (
 )  # fmt: skip
 
 
-def _holds_custom(found: object, seen: frozenset[int] = frozenset()) -> bool:
-    if isinstance(found, msgspec.inspect.CustomType):
+def holds(type_: Any, *kinds: type[msgspec.inspect.Type]) -> bool:
+    """Whether a type that msgspec knows is made with any of these kinds of type, at whatever depth."""
+    return _holds(msgspec.inspect.type_info(type_), kinds, frozenset())
+
+
+def _holds(found: object, kinds: tuple[type[msgspec.inspect.Type], ...], seen: frozenset[int]) -> bool:
+    if isinstance(found, kinds):
         return True
     if not isinstance(found, msgspec.Struct) or id(found) in seen:
         return False
-    seen |= {id(found)}
     parts = [getattr(found, name) for name in found.__struct_fields__]
     inner = [each for part in parts for each in (part if isinstance(part, tuple) else (part,))]
-    return any(_holds_custom(each, seen) for each in inner)
+    return any(_holds(each, kinds, seen | {id(found)}) for each in inner)
 
 
 def _named(type_: Any) -> str:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, dataclass_transform
 
 import msgspec
 
+from twofold.messages.keyword import KeywordOnly
+
 if TYPE_CHECKING:
 
     @dataclass_transform(kw_only_default=True, field_specifiers=(msgspec.field,))
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 else:
 
-    class ReadModel(msgspec.Struct):
+    class ReadModel(msgspec.Struct, metaclass=KeywordOnly):
         """A row of a read model, and how events change it.
 
         Its fields are the columns of a table that is called like the class in snake case (or ``@stored_as``); ``Key``

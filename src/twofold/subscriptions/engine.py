@@ -81,17 +81,16 @@ class Engine:
         self._tasks, self._cohorts, self._members = [], [], {}
 
     async def step(self) -> bool:
-        """Take one page for each cohort, by hand. Whether anybody moved. Errors of the databases are raised."""
+        """Take one page for each cohort, by hand. Whether there is more to do. Errors of the databases are raised."""
         if not self._members:
             await self._gather()
         self._head = max(self._head, (await self._log.head()).position)
-        before = [member.position for member in self._members.values()]
         for cohort in self._cohorts:
             self._join_the_first(cohort)
         self._cohorts = [cohort for cohort in self._cohorts if cohort.alive]
         for cohort in self._cohorts:
             await cohort.turn()
-        return before != [member.position for member in self._members.values()]
+        return any(cohort.alive and not cohort.level_with(self._head) for cohort in self._cohorts)
 
     async def settle(self, *, timeout_seconds: float = 30.0) -> None:
         """Return when everything is at the head as it is now; ``BehindError`` for what is late or stopped."""

@@ -31,8 +31,10 @@ _SQL = load_page("twofold.backends.postgres", "reads.sql")
 
 _TYPES: dict[Kind, str] = {
     "int": "bigint", "text": "text", "bool": "boolean", "float": "double precision", "decimal": "numeric", "date": "date",
-    "datetime": "timestamptz", "timedelta": "bigint", "uuid": "uuid", "enum": "text", "json": "jsonb",
+    "datetime": "timestamptz", "timedelta": "bigint", "uuid": "uuid", "enum": "text", "json": "json",
 }  # fmt: skip
+
+# Documents are json, not jsonb, which would sort the keys of a dict: the next fold must find them as this one left them.
 
 _BY_BYTES: frozenset[Kind] = frozenset(("text", "enum"))
 """Text is compared and sorted by its bytes, as SQLite does it, whatever the database's locale."""

@@ -241,6 +241,7 @@ class App:
         """
         live = self._started
         position = 0 if after is None else live.position_of(after)
+        query, _ = validated(query)
         with live.work:
             return await live.answers.ask(query, after=position, wait_seconds=wait_seconds)
 

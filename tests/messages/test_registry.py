@@ -107,6 +107,16 @@ def test_of_copies_what_has_the_same_name_and_no_more() -> None:
         FamilyWasEnrolled.of(Withdrawn())
 
 
+def test_fields_come_in_any_order_and_are_given_by_keyword() -> None:
+    class Noted(Event):
+        note: str = ""
+        name: str
+
+    assert Noted(name="Ann") == Noted(note="", name="Ann")
+    with pytest.raises(TypeError):
+        Noted("", "Ann")  # type: ignore[misc]  # pyright: ignore[reportCallIssue]
+
+
 def test_messages_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         Enroll(name="Ann").name = "Bea"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]

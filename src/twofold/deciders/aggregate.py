@@ -9,6 +9,7 @@ import msgspec
 
 from twofold.deciders.definition import SNAPSHOTS
 from twofold.errors import DefinitionError
+from twofold.messages.keyword import KeywordOnly
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 else:
 
-    class _State(msgspec.Struct, kw_only=True):
+    class _State(msgspec.Struct, metaclass=KeywordOnly):
         """A folded state: a mutable struct with a default for every field but its key."""
 
 

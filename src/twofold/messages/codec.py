@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -123,15 +123,15 @@ def check(value: object, path: str, depth: int = 1) -> None:
     judge = _JUDGES.get(type(value))
     if judge is not None:
         judge(value, path)
-    elif isinstance(value, Mapping):
+    elif isinstance(value, msgspec.Struct):
+        for name in risky_fields(type(value)):
+            check(getattr(value, name), f"{path}.{name}", depth + 1)
+    elif isinstance(value, dict):
         for key, item in value.items():
             check(item, f"{path}.{key}", depth + 1)
     elif isinstance(value, (list, tuple, set, frozenset)):
         for index, item in enumerate(value):
             check(item, f"{path}[{index}]", depth + 1)
-    elif isinstance(value, msgspec.Struct):
-        for name in value.__struct_fields__:
-            check(getattr(value, name), f"{path}.{name}", depth + 1)
 
 
 def risky_fields(cls: type) -> tuple[str, ...]:

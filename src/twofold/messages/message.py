@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, dataclass_transform
 
 import msgspec
 
+from twofold.messages.keyword import KeywordOnly
 from twofold.messages.markers import fields
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 else:
 
-    class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    class Message(msgspec.Struct, metaclass=KeywordOnly, frozen=True, forbid_unknown_fields=True):
         """A fact, wish or question, with msgspec's types and constraints; unknown fields are refused."""
 
 

@@ -137,3 +137,11 @@ def test_a_field_that_is_nearly_right_gets_a_guess() -> None:
 def test_an_unknown_message_has_no_fields_and_words_stay_text() -> None:
     document: Any = json.loads(body(("quantity=3",), None, {}))
     assert document == {"quantity": "3"}
+
+
+@pytest.mark.parametrize("text", ["1_0", "１２", "٣"])
+def test_only_plain_digits_are_numbers(text: str) -> None:
+    assert json.loads(body([f"amount={text}", f"count={text}"], None, {"amount": Decimal, "count": int})) == {
+        "amount": text,
+        "count": text,
+    }

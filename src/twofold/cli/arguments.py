@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ import msgspec
 
 from twofold.cli.guess import guess
 from twofold.errors import InvalidInputError
-from twofold.messages.codec import check, read_json
+from twofold.messages.codec import check, is_plain_number, read_json
 from twofold.messages.markers import fields
 
 _WORD = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(:?=)(.*)", re.DOTALL)
@@ -80,6 +81,8 @@ def _typed(name: str, text: str, kind: object) -> object:
         value = msgspec.convert(text, kind, strict=False)
     except msgspec.ValidationError:
         return text
+    if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) and not is_plain_number(text):
+        return text  # Python reads ``1_0`` as ten.
     check(value, name)
     return msgspec.to_builtins(value)
 

@@ -104,9 +104,14 @@ def from_json(cls: type[T], raw: str | bytes) -> T:
         raise invalid(cls, error) from error
 
 
+def is_plain_number(text: str) -> bool:
+    """Whether a text is a number as JSON writes one, also where Python's own types would read more."""
+    return _NUMBER.fullmatch(text) is not None
+
+
 def _plain_numbers(document: object, value: object, path: str) -> None:
     """Python's Decimal also reads ``1_000`` and ``１２``; whoever typed those meant something else."""
-    if isinstance(value, Decimal) and isinstance(document, str) and not _NUMBER.fullmatch(document):
+    if isinstance(value, Decimal) and isinstance(document, str) and not is_plain_number(document):
         raise InvalidInputError(f"{path} is not a plain number: {document}", what=path, remedy="Write it as 1234.50.")
     if isinstance(value, msgspec.Struct) and isinstance(document, dict):
         for name in value.__struct_fields__:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -87,7 +87,7 @@ class Connections:
             await pool.close()
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
+    async def opened(self) -> AsyncGenerator[None]:
         """Open for the length of the block; one that is open already stays so."""
         if self._pool is not None:
             yield
@@ -118,7 +118,7 @@ class Connections:
         return await asyncpg.connect(**self._options())
 
     @asynccontextmanager
-    async def _begun(self, isolation: Isolation, read_only: bool, translated: Translated) -> AsyncIterator[Connection]:
+    async def _begun(self, isolation: Isolation, read_only: bool, translated: Translated) -> AsyncGenerator[Connection]:
         async with (
             self._lent(translated) as connection,
             connection.transaction(isolation=isolation, readonly=read_only),
@@ -128,7 +128,7 @@ class Connections:
             yield connection
 
     @asynccontextmanager
-    async def _lent(self, translated: Translated) -> AsyncIterator[PoolConnection]:
+    async def _lent(self, translated: Translated) -> AsyncGenerator[PoolConnection]:
         pool, connection = await self._acquired()
         try:
             yield connection

@@ -29,8 +29,9 @@ APPENDING_MAX = 2
 _LAST_VERSION = 2**63 - 1
 
 _INDEXES_ONLY = {
-    # Every statement of the log is written for an index. Tables grow from nothing while plans are kept, and a plan
-    # that was right for ten rows must not be there for ten million.
+    # Every statement of the log is written for one index. Tables grow from nothing while plans are kept, and a plan
+    # that was right for ten rows must not be there for ten million; nor may it follow a guess about a single value.
+    "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
     "max_parallel_workers_per_gather": "0",

@@ -86,9 +86,7 @@ class News:
             with suppress(*FAILURES):
                 await self._listen()
             self.listening = False
-            with suppress(TimeoutError):
-                async with asyncio.timeout(RETRY_SECONDS):
-                    await self._stopped.wait()
+            await self._rest(RETRY_SECONDS)
 
     async def _listen(self) -> None:
         connection = await self._connect()
@@ -109,7 +107,12 @@ class News:
                 return
             # On a connection that was lost meanwhile this raises, which is how we learn of it.
             await connection.execute("select pg_notify($1, $2)", self._channel, str(self.position))
-            await asyncio.sleep(PAUSE_SECONDS)
+            await self._rest(PAUSE_SECONDS)
+
+    async def _rest(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopped.wait()
 
     def _heard(self, connection: Connection, process_id: int, _channel: str, _payload: object) -> None:
         if process_id != connection.get_server_pid():  # What this process did was signalled before.

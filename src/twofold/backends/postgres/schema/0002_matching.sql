@@ -2,53 +2,40 @@
 -- Every path starts from an index entry. Sub-selects end in a limit so that the planner keeps them as they are written.
 
 -- What an item's search should start from, the shortest list of events after a position: the number of a tag, or 0
--- for the types together, or -1 for the category. Short samples decide nearly always; only where all lists are long
--- they are counted further, up to 8192 entries.
+-- for the types together, or -1 for the category. Each list is sampled. One that ends within its sample is known
+-- exactly; of longer ones, that whose sample reaches farthest is the thinnest.
 create function rarest(types text[], tags text[], category text, after bigint) returns integer
 stable language plpgsql as $$
-declare
-    answer integer := case when cardinality(tags) > 0 then 1 when cardinality(types) > 0 then 0 else -1 end;
-    candidates integer := cardinality(tags) + (cardinality(types) > 0)::integer + (category is not null)::integer;
-    sample integer := 32;
-    fewest integer := 32;
-    entries integer;
 begin
-    while candidates > 1 loop
-        for number in 1 .. cardinality(tags) loop
-            select count(*) into entries from (
-                select from event_tags t where t.tag = tags[number] and t.position > after limit sample
-            ) sampled;
-            if entries < fewest then
-                fewest := entries;
-                answer := number;
-            end if;
-        end loop;
-        if cardinality(types) > 0 then
-            select count(*) into entries from (
-                select from unnest(types) named(type) cross join lateral (
-                    select from events e where e.type = named.type and e.position > after limit sample
-                ) listed limit sample
-            ) sampled;
-            if entries < fewest then
-                fewest := entries;
-                answer := 0;
-            end if;
-        end if;
-        if category is not null then
-            select count(*) into entries from (
-                select from events e
-                where split_part(e.stream, '-', 1) = category and e.position > after limit sample
-            ) sampled;
-            if entries < fewest then
-                fewest := entries;
-                answer := -1;
-            end if;
-        end if;
-        exit when fewest < sample or sample >= 8192;
-        sample := sample * 16;
-        fewest := sample;
-    end loop;
-    return answer;
+    if category is null and cardinality(types) = 0 and cardinality(tags) < 2 then
+        return case when cardinality(tags) = 1 then 1 else -1 end;
+    end if;
+    return (
+        select sampled.candidate from (
+            select g.number::integer as candidate, count(l.position) as entries, max(l.position) as farthest
+            from unnest(tags) with ordinality g(tag, number) left join lateral (
+                select t.position from event_tags t
+                where t.tag = g.tag and t.position > after order by t.position limit 128
+            ) l on true
+            group by g.number
+            union all
+            select 0, count(*), max(l.position) from (
+                select e.position from unnest(types) named(type) cross join lateral (
+                    select e.position from events e
+                    where e.type = named.type and e.position > after order by e.position limit 128
+                ) e
+                order by e.position limit 128
+            ) l
+            having cardinality(types) > 0
+            union all
+            select -1, count(*), max(l.position) from (
+                select e.position from events e
+                where split_part(e.stream, '-', 1) = category and e.position > after order by e.position limit 128
+            ) l
+            having category is not null
+        ) sampled
+        order by sampled.entries, sampled.farthest desc, sampled.candidate desc limit 1
+    );
 end $$;
 
 -- Whether an event carries all of these tags.

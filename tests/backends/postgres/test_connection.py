@@ -1,0 +1,118 @@
+"""Pools: bounded, with settings of our own, on the server as well as behind a transaction pooler."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from tests.backends.postgres.logs import append, appended, event, opened
+from twofold.backends.postgres.address import parse_address
+from twofold.backends.postgres.connection import SETTINGS, Connections, quoted
+from twofold.backends.postgres.failures import failure
+from twofold.backends.postgres.log import PostgresLog
+from twofold.config import PostgresURL
+from twofold.errors import InvalidInputError, StoreUnavailableError
+from twofold.store.criteria import Criteria
+from twofold.store.port import Appended
+
+
+def pooled(place: PostgresURL) -> PostgresURL:
+    return PostgresURL(f"{place.dsn}&pooler=transaction", place.schema)
+
+
+@pytest.mark.parametrize("pooler", ["", "&pooler=transaction"])
+async def test_every_connection_has_our_settings(place: PostgresURL, pooler: str) -> None:
+    connections = Connections(place.dsn + pooler, "one", 'two "x"', settings={"lock_timeout": "7s"})
+    await connections.open()
+    wanted = {**SETTINGS, "lock_timeout": "7s", "search_path": 'one, "two ""x""", pg_temp'}
+    async with connections.connection() as connection:
+        for name, value in wanted.items():
+            assert (await connection.fetchval(f"show {name}")).replace('"one"', "one").replace("1min", "60s") == value
+    await connections.close()
+
+
+async def test_no_more_connections_are_made_than_allowed(place: PostgresURL) -> None:
+    connections = Connections(place.dsn, size_max=3)
+    await connections.open()
+
+    async def process() -> int:
+        async with connections.connection() as connection:
+            return int(await connection.fetchval("select pg_backend_pid()"))
+
+    assert len(set(await asyncio.gather(*(process() for _ in range(30))))) <= 3
+    await connections.close()
+
+
+async def test_a_transaction_is_undone_when_its_block_raises_and_none_is_left_open(place: PostgresURL) -> None:
+    connections = Connections(place.dsn, size_max=1)
+    await connections.open()
+    with suppress(LookupError):
+        async with connections.transaction() as connection:
+            await connection.execute("create temporary table t (x int)")
+            raise LookupError
+    async with connections.connection() as connection:
+        assert not connection.is_in_transaction()
+        assert await connection.fetchval("select to_regclass('t')") is None
+    await connections.close()
+
+
+async def test_a_read_only_transaction_cannot_write(place: PostgresURL) -> None:
+    connections = Connections(place.dsn)
+    await connections.open()
+    with pytest.raises(StoreUnavailableError) as refused:
+        async with connections.transaction(read_only=True) as connection:
+            await connection.execute("create table t (x int)")
+    assert refused.value.reason == "read-only"
+    await connections.close()
+
+
+async def test_a_log_works_behind_a_transaction_pooler_and_leaves_nothing_in_a_session(place: PostgresURL) -> None:
+    behind = pooled(place)
+    log = PostgresLog(behind.dsn, schema=behind.schema)
+    async with opened(log):
+        await appended(log, append(event("a-1", "A", "t=1")), append(event("a-1")))
+        assert await appended(log, append(key="k", a_1=2)) == [Appended(3, 3, {"family-1": 1})]
+        assert await appended(log, append(key="k", a_1=2)) == [Appended(3, 3, {"family-1": 1}, replayed=True)]
+        assert len((await log.read(criteria=Criteria.of(tags=["t=1"]))).rows) == 1
+        assert await log.wait(3, timeout_seconds=0.01) == 3
+        async with log._appends._lent(failure) as bare:
+            assert await bare.fetchval("select count(*) from pg_prepared_statements") <= 1
+            assert await bare.fetchval("show search_path") == '"$user", public'
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:secret@db.example:5433/shop?sslmode=require", "db.example:5433/shop"),
+        ("postgres://me@/shop?host=/run/pg", "/run/pg/shop"),
+        ("postgresql:///shop", "local/shop"),
+        ("postgresql://[::1]/shop", "::1/shop"),
+    ],
+)
+def test_an_address_is_shown_without_user_and_password(url: str, shown: str) -> None:
+    address = parse_address(url)
+    assert str(address) == shown
+    assert "secret" not in repr(address)
+    assert not address.through_pooler
+
+
+def test_a_pooler_is_named_in_the_url_and_not_passed_to_the_driver() -> None:
+    address = parse_address("postgresql://me:s%40@h/d?pooler=transaction&sslmode=require")
+    assert address.through_pooler
+    assert address.dsn == "postgresql://me:s%40@h/d?sslmode=require"
+
+
+@pytest.mark.parametrize(
+    "url", ["", "mysql://me:secret@h/d", "postgresql://me:secret@h:port/d", "postgresql://[/d?secret"]
+)
+def test_what_is_no_address_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        parse_address(url)
+    assert "secret" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+def test_identifiers_are_quoted() -> None:
+    assert quoted('a"b') == '"a""b"'

@@ -111,6 +111,8 @@ async def test_a_file_of_another_kind_of_ours_is_no_log(tmp_path: Path) -> None:
 async def test_a_file_that_is_no_database_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "log.db").write_text("Dear diary, " * 100)
     assert (await refusal(SqliteLog(tmp_path / "log.db"))).reason == "foreign"
+    with pytest.raises(StoreRefusedError):
+        await SqliteLog(tmp_path / "log.db").current()
     assert (tmp_path / "log.db").read_text() == "Dear diary, " * 100
 
 

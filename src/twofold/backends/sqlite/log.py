@@ -10,6 +10,7 @@ import apsw
 
 from twofold.backends.sqlite.connection import Database
 from twofold.backends.sqlite.criteria import Search, Span, page
+from twofold.backends.sqlite.failures import told
 from twofold.backends.sqlite.judge import Flush
 from twofold.backends.sqlite.migrations import Schema
 from twofold.backends.sqlite.news import News
@@ -79,7 +80,8 @@ class SqliteLog:
             return self._schema.absent
         reader = self._database.connect_reader()
         try:
-            return self._schema.current(reader)
+            with told(self._database.where):
+                return self._schema.current(reader)
         finally:
             reader.close()
 

@@ -8,7 +8,21 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from twofold import Aggregate, App, Command, Event, Indexed, Key, Query, Reader, ReadModel, Rejected, answers, decide, evolve
+from twofold import (
+    Aggregate,
+    App,
+    Command,
+    Event,
+    Indexed,
+    Key,
+    Query,
+    Reader,
+    ReadModel,
+    Rejected,
+    answers,
+    decide,
+    evolve,
+)
 
 
 class EnrollFamily(Command):

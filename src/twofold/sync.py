@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ S = TypeVar("S")
 
 
 @contextmanager
-def sync(app: App) -> Iterator[SyncApp]:
+def sync(app: App) -> Generator[SyncApp]:
     """``with sync(app) as shop: shop.send(...)``: the app runs on a thread of its own, and any thread may use it."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="twofold", daemon=True)

@@ -114,7 +114,7 @@ def test_fields_come_in_any_order_and_are_given_by_keyword() -> None:
 
     assert Noted(name="Ann") == Noted(note="", name="Ann")
     with pytest.raises(TypeError):
-        Noted("", "Ann")  # type: ignore[misc]  # pyright: ignore[reportCallIssue]
+        Noted("", "Ann")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 def test_messages_cannot_be_changed() -> None:

@@ -35,7 +35,7 @@ class Decision(msgspec.Struct, frozen=True, eq=False):
 
     command_type: type[Command]
     roles: tuple[Role, ...]
-    function: Callable[..., Iterable[tuple[Any, Event]]]
+    function: Callable[..., Iterable[tuple[Any, object]]]
     source: Callable[..., Any]
 
     @property
@@ -112,15 +112,17 @@ def _events(found: object, function: Callable[..., Any]) -> Collection[Event]:
         return ()
     if isinstance(found, Event):
         return (found,)
-    events = tuple(found) if isinstance(found, Iterable) else (found,)
-    for event in events:
-        if not isinstance(event, Event):
-            raise DefinitionError(
-                f"{function.__qualname__} gave a {type(event).__name__}, which is no Event",
-                function,
-                remedy="Return an event, several, or None; raise Rejected to refuse.",
-            )
-    return events
+    return tuple(_event(each, function) for each in (found if isinstance(found, Iterable) else (found,)))
+
+
+def _event(found: object, function: Callable[..., Any]) -> Event:
+    if isinstance(found, Event):
+        return found
+    raise DefinitionError(
+        f"{function.__qualname__} gave a {type(found).__name__}, which is no Event",
+        function,
+        remedy="Return an event, several, or None; raise Rejected to refuse.",
+    )
 
 
 def _role(

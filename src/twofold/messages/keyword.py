@@ -12,4 +12,4 @@ class KeywordOnly(type(msgspec.Struct)):  # type: ignore[misc]  # msgspec names 
     told that it holds for all (``dataclass_transform``)."""
 
     def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> Any:
-        return super().__new__(mcls, name, bases, namespace, **{"kw_only": True, **options})
+        return super().__new__(mcls, name, bases, namespace, **{"kw_only": True, **options})  # pyright: ignore[reportArgumentType]

@@ -32,7 +32,7 @@ def answers(function: F) -> F:
     return function
 
 
-def answerer(function: Callable[..., Awaitable[Any]]) -> Answerer:
+def answerer(function: Callable[..., Any]) -> Answerer:
     """What a function marked with ``@answers`` answers.
 
     Raises ``DefinitionError`` for one that is not ``async``, does not take a query and a reader, or does not return

@@ -45,7 +45,7 @@ class Criteria(msgspec.Struct, frozen=True):
         return any(item.matches(type, tags) for item in self.items)
 
     def __str__(self) -> str:
-        return " or ".join(f"({item})" for item in self.items) if len(self.items) > 1 else str(self.items[0])
+        return str(self.items[0]) if len(self.items) == 1 else " or ".join(f"({item})" for item in self.items)
 
 
 EVERYTHING = Criteria((Item(),))

@@ -53,12 +53,12 @@ class Codec:
 
     def rows(self, found: Collection[Iterable[Any]]) -> list[Any]:
         """The rows behind what the database found, columns in the table's order."""
-        if not self._back:
+        if not self._back or not found:
             return list(starmap(self._row, found))
         columns: list[Any] = list(zip(*found, strict=True))
-        for index, back in self._back if found else ():
+        for index, back in self._back:
             columns[index] = map(back, columns[index])
-        return list(map(self._row, *columns)) if found else []
+        return list(map(self._row, *columns))
 
 
 def utc(value: datetime) -> datetime:

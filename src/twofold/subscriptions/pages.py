@@ -9,7 +9,7 @@ import msgspec
 
 from twofold.messages import Event, Recorded, Registry
 from twofold.store.criteria import EVERYTHING, Criteria
-from twofold.store.port import EventStore, Page
+from twofold.store.port import EventStore
 
 COUNT_MIN = 100
 """Events in a page when idle: the first of a burst should not wait for the folds of many others."""
@@ -32,15 +32,15 @@ class Pages:
         self._count_max = count_max
         self._bytes_max = bytes_max
         self._count = min(COUNT_MIN, count_max)
-        self._ahead: tuple[int, frozenset[str], asyncio.Task[Page]] | None = None
+        self._ahead: tuple[int, frozenset[str], asyncio.Task[Batch]] | None = None
 
     async def after(self, position: int, types: frozenset[str]) -> Batch:
         """The next page of events of these types, after a position."""
-        page = await self._page(position, types)
-        self._count = min(self._count * 2, self._count_max) if page.full else min(COUNT_MIN, self._count_max)
-        if page.full:
-            self._ahead = page.reached, types, asyncio.create_task(self._read(page.reached, types))
-        return Batch(self._registry.page(page.rows), page.reached, page.full)
+        batch = await self._batch(position, types)
+        self._count = min(self._count * 2, self._count_max) if batch.full else min(COUNT_MIN, self._count_max)
+        if batch.full:
+            self._ahead = batch.reached, types, asyncio.create_task(self._read(batch.reached, types))
+        return batch
 
     async def close(self) -> None:
         """Give up what was read ahead."""
@@ -50,7 +50,7 @@ class Pages:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)  # Nobody will ask for this page or its error.
 
-    async def _page(self, position: int, types: frozenset[str]) -> Page:
+    async def _batch(self, position: int, types: frozenset[str]) -> Batch:
         if self._ahead is not None and self._ahead[:2] == (position, types):
             task = self._ahead[2]
             self._ahead = None
@@ -58,7 +58,8 @@ class Pages:
         await self.close()
         return await self._read(position, types)
 
-    async def _read(self, position: int, types: frozenset[str]) -> Page:
+    async def _read(self, position: int, types: frozenset[str]) -> Batch:
         # Asking for every type that exists is asking for everything, which needs no index but the log's own order.
         criteria = EVERYTHING if types.issuperset(self._registry.events) else Criteria.of(types=types)
-        return await self._log.read(after=position, criteria=criteria, count_max=self._count, bytes_max=self._bytes_max)
+        page = await self._log.read(after=position, criteria=criteria, count_max=self._count, bytes_max=self._bytes_max)
+        return Batch(self._registry.page(page.rows), page.reached, page.full)

@@ -11,8 +11,10 @@ import asyncpg
 from asyncpg.pgproto.pgproto import UUID as DriversUUID  # noqa: N811 - not the one everybody knows
 
 from twofold.backends.postgres.connection import Connections
+from twofold.backends.postgres.failures import failure
+from twofold.backends.postgres.lanes import Lanes
 from twofold.backends.postgres.tables import param
-from twofold.errors import QueryError
+from twofold.errors import QueryError, TwofoldError
 from twofold.projections.port import Found
 from twofold.queries.statement import Statement, Word, parse
 
@@ -33,11 +35,13 @@ class Questions:
             "statement_timeout": f"{timeout_seconds * 1000:.0f}",
         }
         self._connections = Connections(url, schema, size_max=pool_max, settings=settings)
+        self._lanes = Lanes(self._connections, count_max=pool_max)
 
     async def open(self) -> None:
         await self._connections.open()
 
     async def close(self) -> None:
+        await self._lanes.close()
         await self._connections.close()
 
     async def rows(self, sql: str, params: Mapping[str, object]) -> list[asyncpg.Record]:
@@ -48,19 +52,28 @@ class Questions:
             values = [param(value) for value in given]
         except (ValueError, TypeError, OverflowError) as error:
             raise refused(error) from error
-        async with self._connections.connection() as connection:
-            try:
-                return await connection.fetch(text, *values)
-            except asyncpg.PostgresError as error:
-                raise self._told(error) from error
+        if self._connections.address.through_pooler:
+            return await self._through_pooler(text, values)
+        try:
+            return await self._lanes.fetch(text, values)
+        except asyncpg.PostgresError as error:
+            raise self._told(error) from error
 
     async def ask(self, sql: str, params: Mapping[str, object]) -> Found:
         """The same for any shape of rows, with exact numbers as text."""
         rows = await self.rows(sql, params)
         return Found(list(rows[0].keys()) if rows else [], [_plain(row) for row in rows])
 
-    def _told(self, error: asyncpg.PostgresError) -> QueryError | asyncpg.PostgresError:
-        """The error in our words where it is the statement's; the connection tells what is the server's."""
+    async def _through_pooler(self, text: str, values: Sequence[object]) -> list[asyncpg.Record]:
+        # There no session is ours, and a transaction is what can be read-only.
+        async with self._connections.transaction(read_only=True) as connection:
+            try:
+                return await connection.fetch(text, *values)
+            except asyncpg.PostgresError as error:
+                raise self._told(error) from error
+
+    def _told(self, error: asyncpg.PostgresError) -> TwofoldError:
+        """The error in our words: the statement's, or the server's."""
         state = error.sqlstate or ""
         if state == _TOO_LONG:
             return QueryError(
@@ -69,7 +82,7 @@ class Questions:
             )
         if state == _CANNOT_WRITE:
             return QueryError("A question cannot write", remedy="Send a command; its events change the read models.")
-        return error if state[:2] in _OF_THE_SERVER else refused(error)
+        return failure(error, self._connections.address) if state[:2] in _OF_THE_SERVER else refused(error)
 
 
 def refused(error: BaseException) -> QueryError:

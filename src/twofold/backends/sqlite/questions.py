@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import apsw
 import apsw.sqlite_extra
-import msgspec
 
 from twofold.backends.sqlite.connection import Database
 from twofold.backends.sqlite.failures import told
+from twofold.backends.sqlite.spelling import Spelled, spelled
 from twofold.backends.sqlite.tables import param
 from twofold.errors import QueryError
 from twofold.projections.port import Found
-from twofold.queries.statement import Part, Statement, is_word, parse
 
 SHORT_STEPS = 100_000
 """Steps of SQLite's machine, one to two milliseconds: what a question may take from everybody else in the process."""
@@ -29,7 +27,6 @@ CHECK_STEPS = 200_000
 UNFIT = (ValueError, TypeError, OverflowError)
 """What is raised for a value that cannot be kept or compared."""
 
-COLLATE = " collate decimal"
 
 MISTAKES = (
     apsw.SQLError,
@@ -42,109 +39,13 @@ MISTAKES = (
 """What SQLite raises for a statement or value that it will never take."""
 
 
-class Questions:
-    """Statements that only read. At most ``threads_max`` long ones run at a time, each at most ``timeout_seconds``."""
-
-    def __init__(self, database: Database, *, timeout_seconds: float, threads_max: int = 2) -> None:
-        self._database = database
-        self._timeout_seconds = timeout_seconds
-        self._threads = ThreadPoolExecutor(threads_max, thread_name_prefix="twofold-sqlite-reads")
-        self._idle: list[apsw.Connection] = []
-
-    async def ask(self, sql: str, params: Mapping[str, object]) -> Found:
-        """What one statement finds. ``QueryError`` for what SQLite refuses, for writing, and for taking too long."""
-        text, statement = spelled(sql)
-        given = statement.values(params)
-        try:
-            values = [param(value) for value in given]
-        except UNFIT as error:
-            raise refused(error) from error
-        try:
-            return await self._database.read(lambda connection: self._at_once(connection, text, values))
-        except apsw.InterruptError:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._on_a_thread, text, values)
-        except (*MISTAKES, *UNFIT) as error:
-            raise refused(error) from error
-
-    async def close(self) -> None:
-        """Wait for what is being asked, then give the connections back."""
-        await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
-        while self._idle:
-            self._idle.pop().close()
-
-    def _at_once(self, connection: apsw.Connection, text: str, values: Sequence[object]) -> Found:
-        if self._database.path is None:  # One connection, on a thread already: the deadline is all that is needed.
-            return self._in_time(connection, text, values)
-        connection.set_progress_handler(lambda: True, SHORT_STEPS)
-        return found(connection, text, values)
-
-    def _on_a_thread(self, text: str, values: Sequence[object]) -> Found:
-        connection = self._idle.pop() if self._idle else self._connect()
-        try:
-            with told(self._database.where):
-                return self._in_time(connection, text, values)
-        except MISTAKES as error:
-            raise refused(error) from error
-        finally:
-            self._idle.append(connection)
-
-    def _connect(self) -> apsw.Connection:
-        connection = self._database.connect_reader()
-        prepare(connection)
-        return connection
-
-    def _in_time(self, connection: apsw.Connection, text: str, values: Sequence[object]) -> Found:
-        until = time.monotonic() + self._timeout_seconds
-        connection.set_progress_handler(lambda: time.monotonic() > until, CHECK_STEPS)
-        try:
-            return found(connection, text, values)
-        except apsw.InterruptError as error:
-            raise QueryError(
-                f"The question took longer than {self._timeout_seconds:g} s",
-                remedy="Add an index, ask for less, or raise the limit.",
-            ) from error
-        finally:
-            connection.set_progress_handler(None)
-
-
-@lru_cache(maxsize=1024)
-def spelled(sql: str) -> tuple[str, Statement]:
-    """A statement in SQLite's words, with numbered parameters."""
-    statement = parse(sql)
-    return collated(statement).spelled(lambda number: f"?{number}"), statement
-
-
-def collated(statement: Statement) -> Statement:
-    """``decimal_sum(…)`` gives text; with the collation behind it, it is compared and sorted as the number it is."""
-    ends = {
-        _end_of_call(statement.parts, at) for at, part in enumerate(statement.parts) if is_word(part, "decimal_sum")
-    }
-    parts = [each for at, part in enumerate(statement.parts) for each in ((part, COLLATE) if at in ends else (part,))]
-    return msgspec.structs.replace(statement, parts=tuple(parts))
-
-
-def _end_of_call(parts: Sequence[Part], at: int) -> int | None:
-    """Where the call of the function named at ``at`` ends, with its ``filter (…)`` and ``over (…)``."""
-    depth = 0
-    for index in range(at + 1, len(parts)):
-        depth += (parts[index] == "(") - (parts[index] == ")")
-        if depth == 0 and parts[index] == ")" and not _goes_on(parts[index + 1 :]):
-            return index
-    return None
-
-
-def _goes_on(parts: Sequence[Part]) -> bool:
-    following = next((part for part in parts if not isinstance(part, str) or part.strip()), "")
-    return is_word(following, "filter", "over")
-
-
 def prepare(connection: apsw.Connection) -> None:
     """Exact arithmetic on decimals: the collation ``decimal`` and ``decimal_sum``, from SQLite's own extension."""
     apsw.sqlite_extra.load(connection, "decimal")
 
 
-def found(connection: apsw.Connection, text: str, values: Sequence[object]) -> Found:
-    """Run a statement that only reads."""
+def find(connection: apsw.Connection, said: Spelled, values: Sequence[object]) -> Found:
+    """Run a statement, if all it does is read."""
     columns: list[str] = []
 
     def look(cursor: apsw.Cursor, *_: Any) -> bool:
@@ -155,8 +56,87 @@ def found(connection: apsw.Connection, text: str, values: Sequence[object]) -> F
 
     cursor = connection.cursor()
     cursor.exec_trace = look
-    return Found(columns, cursor.execute(text, tuple(values)).fetchall())
+    rows = cursor.execute(said.text, tuple(values)).fetchall()
+    said.only_reads = True
+    return Found(columns, rows)
+
+
+def find_rows(connection: apsw.Connection, said: Spelled, values: Sequence[object]) -> Found:
+    """The same where the columns are known. What was seen to read only is not looked at again."""
+    if not said.only_reads:
+        return find(connection, said, values)
+    return Found((), connection.execute(said.text, tuple(values)).fetchall())
 
 
 def refused(error: Exception) -> QueryError:
     return QueryError(f"The read database refused: {error}", remedy="Mend the statement or its parameters.")
+
+
+Find: TypeAlias = Callable[[apsw.Connection, Spelled, Sequence[object]], Found]
+
+
+class Questions:
+    """Statements that only read. At most ``threads_max`` long ones run at a time, each at most ``timeout_seconds``."""
+
+    def __init__(self, database: Database, *, timeout_seconds: float, threads_max: int = 2) -> None:
+        self._database = database
+        self._timeout_seconds = timeout_seconds
+        self._threads = ThreadPoolExecutor(threads_max, thread_name_prefix="twofold-sqlite-reads")
+        self._idle: list[apsw.Connection] = []
+
+    async def ask(self, sql: str, params: Mapping[str, object], find: Find = find) -> Found:
+        """What one statement finds. ``QueryError`` for what SQLite refuses, for writing, and for taking too long."""
+        said = spelled(sql)
+        given = said.statement.values(params)
+        try:
+            values = [param(value) for value in given]
+        except UNFIT as error:
+            raise refused(error) from error
+        try:
+            return await self._database.read(lambda connection: self._at_once(connection, find, said, values))
+        except apsw.InterruptError:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._on_a_thread, find, said, values
+            )
+        except (*MISTAKES, *UNFIT) as error:
+            raise refused(error) from error
+
+    async def close(self) -> None:
+        """Wait for what is being asked, then give the connections back."""
+        await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
+        while self._idle:
+            self._idle.pop().close()
+
+    def _at_once(self, connection: apsw.Connection, find: Find, said: Spelled, values: Sequence[object]) -> Found:
+        if self._database.path is None:  # One connection, on a thread already: the deadline is all that is needed.
+            return self._in_time(connection, find, said, values)
+        connection.set_progress_handler(lambda: True, SHORT_STEPS)
+        return find(connection, said, values)
+
+    def _on_a_thread(self, find: Find, said: Spelled, values: Sequence[object]) -> Found:
+        connection = self._idle.pop() if self._idle else self._connect()
+        try:
+            with told(self._database.where):
+                return self._in_time(connection, find, said, values)
+        except MISTAKES as error:
+            raise refused(error) from error
+        finally:
+            self._idle.append(connection)
+
+    def _connect(self) -> apsw.Connection:
+        connection = self._database.connect_reader()
+        prepare(connection)
+        return connection
+
+    def _in_time(self, connection: apsw.Connection, find: Find, said: Spelled, values: Sequence[object]) -> Found:
+        until = time.monotonic() + self._timeout_seconds
+        connection.set_progress_handler(lambda: time.monotonic() > until, CHECK_STEPS)
+        try:
+            return find(connection, said, values)
+        except apsw.InterruptError as error:
+            raise QueryError(
+                f"The question took longer than {self._timeout_seconds:g} s",
+                remedy="Add an index, ask for less, or raise the limit.",
+            ) from error
+        finally:
+            connection.set_progress_handler(None)

@@ -11,7 +11,7 @@ import msgspec
 
 from twofold.backends.sqlite.connection import Database
 from twofold.backends.sqlite.migrations import Schema
-from twofold.backends.sqlite.questions import MISTAKES, UNFIT, Questions, prepare
+from twofold.backends.sqlite.questions import MISTAKES, UNFIT, Questions, find_rows, prepare
 from twofold.backends.sqlite.tables import statements
 from twofold.backends.sqlite.transaction import transaction
 from twofold.errors import StoreRefusedError
@@ -92,7 +92,7 @@ class SqliteReads:
 
     async def select(self, table: Table, tail: str, params: Mapping[str, object]) -> list[Any]:
         said = statements(table)
-        found = await self._questions.ask(f"{said.select} {tail}", params)
+        found = await self._questions.ask(f"{said.select} {tail}", params, find_rows)
         return said.codec.rows(found.rows)
 
     async def query(self, sql: str, params: Mapping[str, object]) -> Found:

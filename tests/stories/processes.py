@@ -19,6 +19,7 @@ FORKS.set_forkserver_preload(["tests.stories.appending", "tests.stories.theatre"
 def start(work: Callable[..., None], *given: object) -> tuple[ForkServerProcess, Connection]:
     """``work(said, *given)`` in a process of its own, and the end of the pipe where one hears what it says."""
     heard, said = FORKS.Pipe(duplex=False)
+    assert isinstance(heard, Connection)
     process = FORKS.Process(target=work, args=(said, *given), daemon=True)
     process.start()
     said.close()  # So that the pipe ends with the process, however that ends.

@@ -133,7 +133,7 @@ def check(value: object, path: str, depth: int = 1) -> None:
             check(getattr(value, name), f"{path}.{name}", depth + 1)
     elif isinstance(value, dict):
         for key, item in value.items():
-            check(item, f"{path}.{key}", depth + 1)
+            check(item, f"{path}.{key}" if path else str(key), depth + 1)
     elif isinstance(value, (list, tuple, set, frozenset)):
         for index, item in enumerate(value):
             check(item, f"{path}[{index}]", depth + 1)

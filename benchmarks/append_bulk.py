@@ -1,4 +1,4 @@
-"""append.bulk: events per second in appends of 1000 events each: one decision that returns them all, one caller."""
+"""append.bulk: events per second in appends of 1000 events each, from decisions that return them all, by four callers."""
 
 from __future__ import annotations
 
@@ -9,43 +9,50 @@ from benchmarks import product, raw
 from benchmarks.domain import instalments
 from benchmarks.harness import Claim, Effort, Goal, Side, Sides
 from benchmarks.rooms import Room
-from twofold import Command
 
 EVENTS = 1000
+CALLERS = 4
 
 
 def claims(effort: Effort) -> list[Claim]:
-    written = raw.Written.nothing(batch_size=EVENTS)
+    written = raw.Written.nothing()
     goals = [Goal(">=", 0.7, to="limit")]
     return [
         Claim(
             name="append.bulk",
             unit="events/s",
             sides={
-                "product": ours(effort, written),
+                "product": ours(effort, written, CALLERS),
                 "limit": raw.throughput(written),
                 "peer": peer(effort),
+                "one caller": ours(effort, raw.Written.nothing(), 1),
             },
             goals={"postgres": goals, "sqlite": goals},
-            notes=lambda: f"{EVENTS} events an append, one caller; limit: insert from arrays (executemany on SQLite)",
+            notes=lambda: (
+                f"{EVENTS} events an append, {CALLERS} callers; limit: insert from arrays of {written.batch_size} "
+                "(executemany on SQLite)"
+            ),
         )
     ]
 
 
-def ours(effort: Effort, written: raw.Written) -> Side:
-    """One caller, sixteen cached streams; what it wrote is left in ``written`` for the limit."""
+def ours(effort: Effort, written: raw.Written, callers: int) -> Side:
+    """Callers with sixteen cached streams each; what they wrote is left in ``written`` for the limit."""
 
     @asynccontextmanager
     async def side(room: Room) -> Sides:
-        families = product.families(1)[0]
-        commands: list[Command] = [instalments(each, EVENTS) for each in families]
+        families = product.families(callers)
+        commands = [[instalments(each, EVENTS) for each in own] for own in families]
         async with product.app(room) as app:
-            await product.enroll(app, families)
-            await app.send(commands[0])
+            await product.enroll(app, product.flat(families))
+            await app.send(commands[0][0])
             enrolled = (await app.log.head()).position
 
             async def measure() -> float:
-                return EVENTS * await product.send_for(app, effort.seconds, [commands])
+                with product.counted(app) as flushes:
+                    rate = await product.send_for(app, effort.seconds, commands)
+                written.batch_size = EVENTS * flushes.size
+                return EVENTS * rate
 
             yield measure
         await written.read(room, measured_after=enrolled)

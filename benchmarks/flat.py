@@ -32,7 +32,7 @@ HOT = 10
 
 
 def claims(effort: Effort) -> list[Claim]:
-    sizes = {"product": effort.size(full=1_000_000, quick=30_000), "10k": 10_000}
+    sizes = {"product": effort.size(full=1_000_000, quick=20_000), "10k": 10_000}
     steps: dict[str, Step] = {"flat.append": pay, "flat.load": load, "flat.criteria": take}
     return [
         Claim(

@@ -38,7 +38,7 @@ class Effort:
 
 PEER_IS_INSTALLED = find_spec("eventsourcing") is not None
 
-QUICK = Effort(seconds=0.2, turns=3, quick=True)
+QUICK = Effort(seconds=0.15, turns=3, quick=True)
 FULL = Effort(seconds=2.0, turns=7, quick=False)
 
 

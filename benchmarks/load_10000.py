@@ -15,18 +15,18 @@ from benchmarks.rooms import Room
 from twofold import Aggregate, App
 
 EVENTS = 10_000
-TIMES = 3
 
 
 def claims(effort: Effort) -> list[Claim]:
     written = raw.Written.nothing()
+    times = effort.size(full=3, quick=1)
     plain = [Goal(">=", 300_000), Goal(">=", 6, to="peer")]
     snapshot = [Goal("<=", 1)]
     return [
         Claim(
             name="load.10000",
             unit="events/s",
-            sides={"product": ours(written), "limit": limit(written), "peer": peer()},
+            sides={"product": ours(times, written), "limit": limit(times, written), "peer": peer(times)},
             goals={"postgres": plain, "sqlite": plain},
             afresh=False,
             notes=lambda: "no snapshot, nothing cached; limit: select and typed decode, without a fold",
@@ -34,7 +34,7 @@ def claims(effort: Effort) -> list[Claim]:
         Claim(
             name="load.10000.snapshot",
             unit="ms",
-            sides={"product": ours_with_snapshot(), "peer": peer_with_snapshot()},
+            sides={"product": ours_with_snapshot(times), "peer": peer_with_snapshot(times)},
             goals={"postgres": snapshot, "sqlite": snapshot},
             afresh=False,
             notes=lambda: "a snapshot every 500 events, nothing cached",
@@ -42,7 +42,7 @@ def claims(effort: Effort) -> list[Claim]:
     ]
 
 
-def ours(written: raw.Written) -> Side:
+def ours(times: int, written: raw.Written) -> Side:
     """A new app for each load, so that nothing is cached, warmed by another stream."""
 
     @asynccontextmanager
@@ -54,16 +54,16 @@ def ours(written: raw.Written) -> Side:
         await written.read(room, measured_after=0)
 
         async def measure() -> float:
-            return EVENTS / await fastest_load(room, Family)
+            return EVENTS / await fastest_load(times, room, Family)
 
         yield measure
 
     return side
 
 
-async def fastest_load(room: Room, kind: type[Aggregate]) -> float:
+async def fastest_load(times: int, room: Room, kind: type[Aggregate]) -> float:
     """Seconds for the large stream: the best of a few, each in a new app."""
-    return min([await _load_once(product.app(room), kind) for _ in range(TIMES)])
+    return min([await _load_once(product.app(room), kind) for _ in range(times)])
 
 
 async def _load_once(app: App, kind: type[Aggregate]) -> float:
@@ -74,7 +74,7 @@ async def _load_once(app: App, kind: type[Aggregate]) -> float:
         return perf_counter() - began
 
 
-def ours_with_snapshot() -> Side:
+def ours_with_snapshot(times: int) -> Side:
     @asynccontextmanager
     async def side(room: Room) -> Sides:
         async with product.app(room) as app:
@@ -83,14 +83,14 @@ def ours_with_snapshot() -> Side:
             await app.send(kept("f-small", 1000))
 
         async def measure() -> float:
-            return 1e3 * await fastest_load(room, Keeper)
+            return 1e3 * await fastest_load(times, room, Keeper)
 
         yield measure
 
     return side
 
 
-def limit(written: raw.Written) -> Side:
+def limit(times: int, written: raw.Written) -> Side:
     """The bare driver's rows of the stream, each decoded into the event's type."""
 
     @asynccontextmanager
@@ -100,15 +100,15 @@ def limit(written: raw.Written) -> Side:
         async with driver(room) as link:
 
             async def measure() -> float:
-                times = [await raw.timed_select(link, "family-f-large", decode) for _ in range(TIMES)]
-                return EVENTS / min(times)
+                seconds = [await raw.timed_select(link, "family-f-large", decode) for _ in range(times)]
+                return EVENTS / min(seconds)
 
             yield measure
 
     return side
 
 
-def peer() -> Side:
+def peer(times: int) -> Side:
     @asynccontextmanager
     async def side(room: Room) -> Sides:
         from benchmarks.peer import PeerCoop, settings
@@ -118,15 +118,15 @@ def peer() -> Side:
             app.receive_all(family, EVENTS - 1)
 
             async def measure() -> float:
-                times: list[float] = [app.timed_load(family) for _ in range(TIMES)]
-                return EVENTS / min(times)
+                seconds: list[float] = [app.timed_load(family) for _ in range(times)]
+                return EVENTS / min(seconds)
 
             yield measure
 
     return side
 
 
-def peer_with_snapshot() -> Side:
+def peer_with_snapshot(times: int) -> Side:
     @asynccontextmanager
     async def side(room: Room) -> Sides:
         from benchmarks.peer import PeerCoop, settings
@@ -137,8 +137,8 @@ def peer_with_snapshot() -> Side:
             app.take_snapshot(family)
 
             async def measure() -> float:
-                times: list[float] = [app.timed_load(family) for _ in range(TIMES)]
-                return 1e3 * min(times)
+                seconds: list[float] = [app.timed_load(family) for _ in range(times)]
+                return 1e3 * min(seconds)
 
             yield measure
 

@@ -18,7 +18,7 @@ PAGE = 1000
 
 def claims(effort: Effort) -> list[Claim]:
     written = raw.Written.nothing()
-    events = effort.size(full=200_000, quick=20_000)
+    events = effort.size(full=200_000, quick=10_000)
     goals = [Goal(">=", 0.6, to="limit"), Goal(">=", 2.5, to="peer")]
     return [
         Claim(

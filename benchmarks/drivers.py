@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, TypeAlias
 
 import apsw
 import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
 
 from benchmarks.rooms import Room
 from twofold import App
@@ -25,7 +26,7 @@ Prepared: TypeAlias = Any
 """A batch, ready to bind, in its driver's own form."""
 
 Link: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-Statement: TypeAlias = "asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record]"
+Statement: TypeAlias = "PreparedStatement[asyncpg.Record]"
 
 _COLUMNS = """
 select attname::text, format_type(atttypid, atttypmod) from pg_attribute
@@ -60,7 +61,7 @@ class Driver(Protocol):
 
 
 @asynccontextmanager
-async def driver(room: Room, *, install: bool = False) -> AsyncIterator[Driver]:
+async def driver(room: Room, *, install: bool = False) -> AsyncGenerator[Driver]:
     """A bare connection to the room's tables. In an empty room they have to be installed, as an app does it."""
     if install:
         async with App(store=room.url):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -20,7 +20,7 @@ Measure: TypeAlias = Callable[[], Coroutine[Any, Any, float]]
 Side: TypeAlias = Callable[[Room], AbstractAsyncContextManager[Measure]]
 """One contender: given a room, it prepares itself, gives a ``Measure``, and tidies up."""
 
-Sides: TypeAlias = AsyncIterator[Measure]
+Sides: TypeAlias = AsyncGenerator[Measure]
 """What the generator behind a side is annotated with."""
 
 
@@ -147,7 +147,7 @@ def _turns_in_the_same_rooms(sides: Mapping[str, Side], rooms: Rooms, turns: int
 
 
 @contextmanager
-def staged(side: Side, room: Room) -> Iterator[Callable[[], float]]:
+def staged(side: Side, room: Room) -> Generator[Callable[[], float]]:
     """A side, prepared on an event loop of its own; call what comes out to measure once."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         context = side(room)

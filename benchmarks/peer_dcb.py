@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from eventsourcing.dcb.application import DCBApplication
@@ -52,7 +52,7 @@ class PeerShop(DCBApplication):
 
 
 @contextmanager
-def opened(room: Room) -> Iterator[PeerShop]:
+def opened(room: Room) -> Generator[PeerShop]:
     """The peer in a room on PostgreSQL, the only database it has boundaries for.
 
     One of its statements names a table without the schema, so that its connections must look there first.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle
@@ -49,7 +49,7 @@ class Flushes:
 
 
 @contextmanager
-def counted(app: App) -> Iterator[Flushes]:
+def counted(app: App) -> Generator[Flushes]:
     """Count flushes at the door of the log: what group commit made of the callers is seen nowhere else."""
     found, append = Flushes(), app.log.append
 

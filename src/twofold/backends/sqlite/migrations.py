@@ -55,8 +55,10 @@ class Schema:
         connection.execute(_SQL["record"], (migration.number, migration.name, migration.checksum))
 
     def _refuse_foreign(self, connection: apsw.Connection) -> None:
+        # In this order: whoever installs just now makes both true at once, so a file that was seen full is seen owned.
+        empty = connection.execute(_SQL["is_empty"]).get
         found = connection.execute("pragma application_id").get
-        if found == self._application_id or (found == 0 and connection.execute(_SQL["is_empty"]).get):
+        if found == self._application_id or (found == 0 and empty):
             return
         raise StoreRefusedError(
             f"{connection.filename} is not {self._what} (application id: {found:#x}, ours: {self._application_id:#x})",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -11,19 +11,17 @@ import asyncpg
 
 from twofold.backends.postgres.address import Address, parse_address
 from twofold.backends.postgres.failures import FAILURES, failure
+from twofold.backends.postgres.pool import CONNECT_SECONDS, Pool, PoolConnection
 from twofold.errors import InvalidInputError, StoreError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
-PoolConnection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 Isolation: TypeAlias = Literal["read_committed", "repeatable_read"]
 Translated: TypeAlias = Callable[[BaseException, object], StoreError]
 
-CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
 """Longer than any ``statement_timeout`` here: it ends the wait for a server that has fallen silent."""
 
@@ -73,10 +71,8 @@ class Connections:
     async def open(self) -> None:
         """Connect; ``StoreUnavailableError`` or ``StoreRefusedError`` says why that is impossible."""
         if self._pool is None:
-            self._pool = asyncpg.create_pool(
-                min_size=0, max_size=self._size_max, max_queries=10**9, reset=_leave_as_it_is, **self._options()
-            )
-            await self._pool
+            self._pool = Pool(self._size_max, self._options())
+            await self._pool.open()
         async with self.connection():
             pass
 
@@ -115,7 +111,7 @@ class Connections:
 
     async def connect(self) -> asyncpg.Connection[asyncpg.Record]:
         """One connection outside the pool, for whoever keeps it. The driver's own errors pass."""
-        return await asyncpg.connect(**self._options())
+        return await asyncpg.connect(timeout=CONNECT_SECONDS, **self._options())
 
     @asynccontextmanager
     async def _begun(self, isolation: Isolation, read_only: bool, translated: Translated) -> AsyncGenerator[Connection]:
@@ -129,25 +125,25 @@ class Connections:
 
     @asynccontextmanager
     async def _lent(self, translated: Translated) -> AsyncGenerator[PoolConnection]:
-        pool, connection = await self._acquired()
+        pool, connection = await self._borrowed()
+        well = False
         try:
             yield connection
+            well = True
         except FAILURES as error:
             if isinstance(error, asyncpg.InternalClientError):
                 connection.terminate()  # The driver met the server's farewell, and would stumble over it again.
             raise translated(error, self.address) from error
         finally:
-            # A connection that cannot be given back was broken. The driver has dropped it, and what broke it is raised.
-            with suppress(*FAILURES):
-                await pool.release(connection)
+            await pool.take_back(connection, well=well)
 
-    async def _acquired(self) -> tuple[Pool, PoolConnection]:
+    async def _borrowed(self) -> tuple[Pool, PoolConnection]:
         if self._pool is None:
             raise StoreUnavailableError(
                 f"The store is not open ({self.address})", reason="away", remedy="Open it first: async with app."
             )
         try:
-            return self._pool, await self._pool.acquire(timeout=CONNECT_SECONDS)
+            return self._pool, await self._pool.lend()
         except FAILURES as error:
             raise failure(error, self.address) from error
 
@@ -155,13 +151,8 @@ class Connections:
         pooler = self.address.through_pooler
         return {
             "dsn": self.address.dsn,
-            "timeout": CONNECT_SECONDS,
             "command_timeout": ANSWER_SECONDS,
             "statement_cache_size": 0 if pooler else 200,
             "max_cached_statement_lifetime": 0,
             "server_settings": None if pooler else self._settings,
         }
-
-
-async def _leave_as_it_is(_: Connection) -> None:
-    """Instead of the driver's reset, which costs a round trip: nobody here changes a session."""

@@ -11,9 +11,9 @@ begin
         'and do not change the isolation level of these connections.';
 end $$;
 
--- Takes the head; the position of the newest event. From here to the end of the transaction nobody else appends.
--- In plain statements of its own: each sees what was committed until it began.
-create function take_head(bytes bigint) returns bigint language plpgsql as $$
+-- Takes the head. From here to the end of the transaction nobody else appends, and every statement that begins after
+-- this one sees what was committed before.
+create function take_head(bytes bigint) returns void language plpgsql as $$
 declare
     largest_yet bigint;
 begin
@@ -25,10 +25,9 @@ begin
     if bytes > largest_yet then
         update head set largest = bytes;
     end if;
-    return coalesce((select position from events order by position desc limit 1), 0);
 end $$;
 
--- One append of one event without conditions, the most frequent of all: no arrays, no joins.
+-- One append of one event without conditions, the most frequent of all: no arrays, no joins, few statements.
 -- `expected` null means any version. Answers: verdict, first and last position, version of the stream (the new one,
 -- or the one found in a conflict).
 create function append_one(
@@ -36,29 +35,31 @@ create function append_one(
     tags text[], new_key text, new_digest bytea
 ) returns bigint[] language plpgsql as $$
 declare
-    place bigint := take_head(octet_length(new_data) + octet_length(new_metadata)) + 1;
-    found_version bigint;
-    receipt receipts;
+    place bigint;
+    reached bigint;
+    known bytea;
 begin
-    if new_key is not null then
-        select * into receipt from receipts r where r.key = new_key;
-        if found then
-            return array[case when receipt.digest = new_digest then 1 else 2 end, receipt.first, receipt.last, 0];
-        end if;
+    perform take_head(octet_length(new_data) + octet_length(new_metadata));
+    select coalesce((select e.position from events e order by e.position desc limit 1), 0) + 1,
+           coalesce((select e.version from events e where e.stream = new_stream order by e.version desc limit 1), 0),
+           (select r.digest from receipts r where r.key = new_key)
+    into place, reached, known;
+    if known is not null then
+        return (
+            select array[case when known = new_digest then 1 else 2 end, r.first, r.last, 0]
+            from receipts r where r.key = new_key
+        );
+    elsif reached <> expected then
+        return array[3, 0, 0, reached];
     end if;
-    select e.version into found_version from events e where e.stream = new_stream order by e.version desc limit 1;
-    found_version := coalesce(found_version, 0);
-    if found_version <> expected then
-        return array[3, 0, 0, found_version];
-    end if;
-    insert into events values (place, new_stream, found_version + 1, new_type, new_schema, new_data, new_metadata);
+    insert into events values (place, new_stream, reached + 1, new_type, new_schema, new_data, new_metadata);
     if cardinality(tags) > 0 then
         insert into event_tags select t.tag, place, new_type from unnest(tags) t(tag);
     end if;
     if new_key is not null then
         insert into receipts values (new_key, new_digest, place, place);
     end if;
-    return array[0, place, place, found_version + 1];
+    return array[0, place, place, reached + 1];
 end $$;
 
 -- A run of appends of which none depends on another, judged and written set by set.
@@ -85,7 +86,8 @@ declare
     -- Where appends were refused: each event's rank among the accepted ones, 0 for none. Null means all as they come.
     ranks bigint[];
 begin
-    newest := take_head(bytes);
+    perform take_head(bytes);
+    newest := coalesce((select e.position from events e order by e.position desc limit 1), 0);
     verdicts := array_fill(0::smallint, array[cardinality(keys)]);
     firsts := array_fill(0::bigint, array[cardinality(keys)]);
     seconds := firsts;

@@ -15,7 +15,7 @@ from tests.backends.sqlite.appends import append, outsider
 from twofold.backends.sqlite.connection import Database
 from twofold.backends.sqlite.log import LOG_APPLICATION_ID, SqliteLog
 from twofold.backends.sqlite.migrations import Schema
-from twofold.backends.sqlite.safety import refuse_unsafe_library
+from twofold.backends.sqlite.safety import journal_mode, refuse_unsafe_library
 from twofold.errors import StoreRefusedError, StoreUnavailableError
 from twofold.store.migrations import Migration, checksum, load_migrations
 
@@ -84,6 +84,22 @@ async def test_many_may_open_a_new_file_at_once(tmp_path: Path) -> None:
     await asyncio.gather(*(log.open() for log in logs))
     assert len({(await log.head()).store_id for log in logs}) == 1
     await asyncio.gather(*(log.close() for log in logs))
+
+
+def test_a_file_that_is_locked_while_it_is_switched_to_wal_is_asked_again(tmp_path: Path) -> None:
+    """SQLite does not ask the busy handler here, as two that switch at once would wait for each other."""
+    other, writer = outsider(tmp_path / "log.db"), outsider(tmp_path / "log.db")
+    other.execute("begin exclusive")
+    asked = []
+
+    def patience(tries: int) -> bool:
+        asked.append(tries)
+        if tries == 1:
+            other.execute("rollback")
+        return True
+
+    assert journal_mode(writer, patience) == "wal"
+    assert asked == [0, 1]
 
 
 async def test_an_empty_file_becomes_a_log(tmp_path: Path) -> None:

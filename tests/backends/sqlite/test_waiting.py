@@ -75,6 +75,20 @@ async def test_nobody_looks_before_somebody_waits_and_after_nobody_does() -> Non
     news.close()
 
 
+async def test_who_waits_looks_again_and_again_until_there_is_news() -> None:
+    looks = Looks()
+    news = News(looks)
+    wait = await waiting(news, 0)
+    for _ in range(3):
+        news._look_now()
+        assert looking(news)
+    assert not wait.done()
+    looks.sees = 1
+    news._look_now()
+    await wait
+    news.close()
+
+
 async def test_all_who_wait_share_one_look() -> None:
     looks = Looks()
     looks.sees = 7

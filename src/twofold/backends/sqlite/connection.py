@@ -12,7 +12,13 @@ import apsw
 from twofold.backends.sqlite.failures import told
 from twofold.backends.sqlite.migrations import Schema
 from twofold.backends.sqlite.patience import Patience
-from twofold.backends.sqlite.safety import Synchronous, create_private, refuse_unsafe_library, refuse_unsafe_settings
+from twofold.backends.sqlite.safety import (
+    Synchronous,
+    create_private,
+    journal_mode,
+    refuse_unsafe_library,
+    refuse_unsafe_settings,
+)
 from twofold.backends.sqlite.thread import WorkThread
 from twofold.errors import StoreUnavailableError
 
@@ -145,7 +151,8 @@ class Database:
         writer.execute(script).fetchall()  # Some answer with a row, and apsw stops at each row until it is fetched.
         writer.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
         if self.path is not None:
-            refuse_unsafe_settings(writer, self.where, self._synchronous)
+            journal = journal_mode(writer, Patience(self._busy_seconds))
+            refuse_unsafe_settings(writer, self.where, journal, self._synchronous)
 
     def _close_writer(self) -> None:
         writer, self._writer = self._writer, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -35,9 +36,21 @@ def refuse_unsafe_library(version: str) -> None:
         )
 
 
-def refuse_unsafe_settings(writer: apsw.Connection, where: str, synchronous: Synchronous) -> None:
-    """Switch to WAL, and ``StoreRefusedError`` if the file cannot or if commits would be less durable than asked."""
-    journal = writer.execute("pragma journal_mode = wal").get
+def journal_mode(writer: apsw.Connection, patience: Callable[[int], bool]) -> str:
+    """The journal mode after asking for WAL. Where two ask at once for a new file, SQLite tells one at once: busy."""
+    tries = 0
+    while True:
+        try:
+            mode: str = writer.execute("pragma journal_mode = wal").get
+            return mode
+        except apsw.BusyError:
+            if not patience(tries):
+                raise
+        tries += 1
+
+
+def refuse_unsafe_settings(writer: apsw.Connection, where: str, journal: str, synchronous: Synchronous) -> None:
+    """``StoreRefusedError`` if the file cannot use a WAL, or if commits would be less durable than asked."""
     if journal != "wal":
         raise StoreRefusedError(
             f"{where} cannot use a write-ahead log (journal mode: {journal})",

@@ -124,5 +124,6 @@ class Handling:
             position=appended.last,
             versions=appended.versions,
             replayed=appended.replayed,
-            token=token_at(self._head.store_id, self._head.epoch, appended.last),
+            store_id=self._head.store_id,
+            epoch=self._head.epoch,
         )

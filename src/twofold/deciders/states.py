@@ -201,5 +201,6 @@ class Turns:
 
     @staticmethod
     def _ordered(subjects: Sequence[Subject]) -> list[object]:
-        names = {(subject.definition.category, subject.key) for subject in subjects}
-        return list(names) if len(names) == 1 else sorted(names, key=repr)
+        if len(subjects) == 1:
+            return [(subjects[0].definition.category, subjects[0].key)]
+        return sorted({(subject.definition.category, subject.key) for subject in subjects}, key=repr)

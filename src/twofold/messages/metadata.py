@@ -35,6 +35,7 @@ class Metadata(Context, frozen=True, kw_only=True, omit_defaults=True):
     recorded_at: datetime
 
 
+_encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Metadata).decode
 
 
@@ -74,21 +75,19 @@ def metadata_json(context: Context, command_id: str, recorded_at: datetime) -> I
 
     The id is the command's with a number, so that a repeated command gives the same ids.
     """
-    shared = Metadata(
-        event_id="",
-        command_id=command_id,
-        recorded_at=recorded_at,
-        **{name: getattr(context, name) for name in Context.__struct_fields__},
-    )
-    before, after = msgspec.json.encode(shared).split(b'"event_id":""', 1)
-    head = b'%s"event_id":"%s:' % (before, command_id.encode())
+    # Joined by hand, because a command id is plain ASCII without quotes: a third of the time of encoding a struct.
+    command, told = command_id.encode(), _encode(context)
+    rest = b"}" if told == b"{}" else b"," + told[1:]
+    head = b'{"event_id":"%b:' % command
+    after = b'","command_id":"%b","recorded_at":%b%b' % (command, _encode(recorded_at), rest)
     for number in count(1):
-        yield b'%s%d"%s' % (head, number, after)
+        yield b"%b%d%b" % (head, number, after)
 
 
 def new_id() -> str:
     """A UUID of version 7 (RFC 9562): unique by chance, and neighbours in an index because they begin with the time."""
-    value = (time.time_ns() // 1_000_000 << 80) | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    when, chance = f"{time.time_ns() // 1_000_000:012x}", os.urandom(10).hex()
+    return f"{when[:8]}-{when[8:]}-7{chance[:3]}-{_VARIANT[chance[3]]}{chance[4:7]}-{chance[7:19]}"
+
+
+_VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}

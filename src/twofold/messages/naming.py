@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import TypeVar
 
 from twofold.errors import DefinitionError
@@ -29,6 +30,7 @@ def stored_as(name: str, *, version: int = 1) -> Callable[[C], C]:
         if not 1 <= version <= 32767:
             raise DefinitionError(f"Schema version {version} is not in 1 … 32767", cls, remedy="Count from 1.")
         setattr(cls, _STORED_AS, (cls, name, version))
+        _stored_as.cache_clear()
         return cls
 
     return name_it
@@ -52,6 +54,7 @@ def snake_name_of(cls: type) -> str:
     )
 
 
+@cache
 def _stored_as(cls: type) -> tuple[str, int]:
     owner, name, version = getattr(cls, _STORED_AS, (None, "", 0))
     # A subclass does not inherit the name: two types under one name would be a mistake.

@@ -86,6 +86,9 @@ def checked(append: Append) -> Append:
 
 def _checked_event(event: NewEvent) -> int:
     checked_stream(event.stream)
+    size, metadata_size = len(event.data), len(event.metadata)
+    if not event.tags and size <= EVENT_BYTES_MAX and metadata_size <= METADATA_BYTES_MAX:
+        return size + metadata_size
     for tag in event.tags:
         checked_tag(tag)
     if len(event.tags) > TAGS_MAX:

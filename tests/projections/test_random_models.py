@@ -167,7 +167,7 @@ CASES = given(
     history=histories,
     model=models,
     page_max=st.integers(1, 50),
-    rows_max=st.integers(0, 5),
+    rows_max=st.integers(0, 20),
     steps=st.integers(0, 5),
 )
 

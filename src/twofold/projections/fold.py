@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -32,8 +32,8 @@ class Step(msgspec.Struct, frozen=True, eq=False):
     wants_recorded: bool
 
 
-Touch: TypeAlias = tuple[Key, Step, Recorded[Event]]
-"""One event about to change one row."""
+Touch: TypeAlias = tuple[Key, Callable[[Any, Any], None], Any, Recorded[Event]]
+"""One event about to change one row: the row's key, the method, and what that is given."""
 
 
 class Projection:
@@ -66,20 +66,26 @@ class Projection:
         """Which event changes which row, in order, and the keys of all those rows. ``FoldError`` names the event."""
         touches: list[Touch] = []
         keys: set[Key] = set()
-        steps, add = self._steps, touches.append
+        steps, add, add_key = self._steps, touches.append, keys.add
         for recorded in events:
             try:
                 step = steps[type(recorded.event)]
-                found = step.key(recorded)
+                key = step.key(recorded)
+                subject = recorded if step.wants_recorded else recorded.event
                 # A list means several rows, and the event changes each of them.
-                for key in found if type(found) is list else (found,):
-                    if key not in keys:
-                        self._must_fit(key)
-                        keys.add(key)
-                    add((key, step, recorded))
+                for each in key if type(key) is list else (key,):
+                    add_key(each)
+                    add((each, step.function, subject, recorded))
             except Exception as error:  # Key functions are the user's: whatever they raise is the reason.
                 raise self._error(recorded, None, error) from error
         return touches, keys
+
+    def refuse_misfits(self, touches: Sequence[Touch], keys: Collection[Key]) -> None:
+        """``FoldError`` for the first event with one of these keys that does not fit the key columns."""
+        misfits = {key: reason for key in keys if (reason := self._misfit(key))}
+        for key, _, _, recorded in touches if misfits else ():
+            if key in misfits:
+                raise self._error(recorded, None, TypeError(misfits[key]))
 
     def fold(self, touches: Sequence[Touch], rows: Mapping[Key, Any]) -> dict[Key, Any]:
         """The changed rows by key, in the order of their first change; ``rows`` are those that exist, and are changed.
@@ -88,32 +94,34 @@ class Projection:
         the rows are spoiled then.
         """
         changed: dict[Key, Any] = {}
-        for key, step, recorded in touches:
-            begins = False
-            row = changed.get(key)
-            if row is None:
-                row = rows.get(key)
-                if row is None:
-                    row, begins = self._new(key), True
-                changed[key] = row
+        get, get_changed, documents = rows.get, changed.get, self._documents
+        for key, function, subject, recorded in touches:
             try:
-                step.function(row, recorded if step.wants_recorded else recorded.event)
-                if begins:
-                    self._must_be_whole(row)
-                if self._documents:
+                row = get_changed(key)
+                if row is not None:
+                    function(row, subject)
+                elif (row := get(key)) is not None:
+                    changed[key] = row
+                    function(row, subject)
+                else:
+                    changed[key] = row = self._begun(key, function, subject)
+                if documents:
                     self._own_documents(row, recorded.event)
             except Exception as error:  # Folds are the user's: whatever they raise is the reason.
                 raise self._error(recorded, key, error) from error
         return changed
 
-    def _new(self, key: Key) -> Any:
+    def _begun(self, key: Key, function: Callable[[Any, Any], None], subject: Any) -> Any:
+        """A new row after its first event, which must set what has no default."""
+        if reason := self._misfit(key):
+            raise TypeError(reason)
         values = {self._single: key} if self._single is not None else dict(zip(self.table.key, key, strict=True))
-        return self.cls(**values, **self._unset)
-
-    def _must_be_whole(self, row: Any) -> None:
+        row = self.cls(**values, **self._unset)
+        function(row, subject)
         unset = [name for name in self._unset if getattr(row, name) is NOT_SET]
         if unset:
             raise ValueError(f"there is no row yet, and this event does not set its {', '.join(unset)}")
+        return row
 
     def _own_documents(self, row: Any, event: Event) -> None:
         """What a fold took from the event, as in ``self.lines = event.lines``, is copied: others fold that event too."""
@@ -122,10 +130,6 @@ class Projection:
             value = getattr(row, name)
             if isinstance(value, (list, dict, set)) and any(value is each for each in taken):
                 setattr(row, name, value.copy())
-
-    def _must_fit(self, key: Key) -> None:
-        if reason := self._misfit(key):
-            raise TypeError(reason)
 
     def _error(self, recorded: Recorded[Event], key: Key, error: Exception) -> FoldError:
         event = recorded.event

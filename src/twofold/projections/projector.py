@@ -27,12 +27,14 @@ class Folded(msgspec.Struct, frozen=True):
 
 
 class Projector:
-    """Keeps read models up to date. It remembers at most ``rows_max`` rows of each, so that hot ones are not loaded."""
+    """Keeps read models up to date. It remembers at most ``rows_max`` rows in all, so that hot ones are not loaded."""
 
-    def __init__(self, reads: ReadStore, projections: Collection[Projection], *, rows_max: int = 10_000) -> None:
+    def __init__(self, reads: ReadStore, projections: Collection[Projection], *, rows_max: int = 50_000) -> None:
         self._reads = reads
         self._projections = by_name(projections)
-        self._shelves: dict[str, Shelf[Key, Any]] = {name: Shelf(rows_max) for name in self._projections}
+        self._shelves: dict[str, Shelf[Key, Any]] = {
+            name: Shelf(rows_max // len(self._projections)) for name in self._projections
+        }
 
     @property
     def interests(self) -> Mapping[str, frozenset[str]]:
@@ -42,7 +44,13 @@ class Projector:
         return await self._reads.checkpoints(names)
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
-        return await self._save(await asyncio.gather(*(self._fold(delivery) for delivery in deliveries)))
+        try:
+            return await self._save(await asyncio.gather(*(self._fold(delivery) for delivery in deliveries)))
+        except BaseException:
+            # Whatever it was, rows have been changed here that may not be changed there.
+            for delivery in deliveries:
+                self._shelves[delivery.name].clear()
+            raise
 
     async def _fold(self, delivery: Delivery) -> Folded:
         """Fold the page, or what stands before the first event that cannot be folded."""
@@ -54,7 +62,8 @@ class Projector:
             try:
                 changed = await self._changed(projection, events)
             except FoldError as failed:
-                # The fold may have left the row half changed, so what stands before is folded again from kept rows.
+                # The fold may have left a row half changed, so what stands before is folded again from kept rows.
+                self._shelves[delivery.name].clear()
                 error = failed
                 events = [event for event in events if event.position < failed.position]
                 end = delivery.start.moved(failed.position - 1, events)
@@ -63,10 +72,11 @@ class Projector:
 
     async def _changed(self, projection: Projection, events: Sequence[Recorded[Event]]) -> Mapping[Key, Any]:
         touches, keys = projection.touches(events)
-        rows, missing = self._shelves[projection.name].take(keys)
+        rows, missing = self._shelves[projection.name].find(keys)
         if missing:
-            key_of = projection.row_key
-            rows.update((key_of(row), row) for row in await self._reads.load(projection.table, missing))
+            projection.refuse_misfits(touches, missing)
+            loaded = await self._reads.load(projection.table, missing)
+            rows.update(zip(map(projection.row_key, loaded), loaded, strict=True))
         return projection.fold(touches, rows)
 
     async def _save(self, folded: Sequence[Folded]) -> list[Outcome]:
@@ -78,6 +88,7 @@ class Projector:
             # Something that the database will not take: one by one, so that it stops nobody but the one it is of.
             if len(folded) > 1:
                 return [outcome for each in folded for outcome in await self._save([each])]
+            self._shelves[folded[0].advance.name].clear()
             return [Stopped(folded[0].advance.start, error)]
         return [self._outcome(each, done) for each, done in zip(folded, saved, strict=True)]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -10,27 +11,34 @@ V = TypeVar("V")
 
 
 class Shelf(Generic[K, V]):
-    """Keeps the newest ``count_max`` values; what was put longest ago goes first."""
+    """Keeps the newest values, at least ``count_max / 2`` of them and at most ``count_max``.
+
+    Two halves: new values go into the young one; when that is full it becomes the old one, whose values are forgotten
+    unless they were asked for meanwhile. That costs nothing per value, where an exact order would.
+    """
 
     def __init__(self, count_max: int) -> None:
-        self._count_max = count_max
-        self._kept: dict[K, V] = {}
+        self._half = count_max // 2
+        self._young: dict[K, V] = {}
+        self._old: dict[K, V] = {}
 
-    def take(self, keys: Iterable[K]) -> tuple[dict[K, V], list[K]]:
-        """Take what is here of these keys off the shelf, and say what is not. Who changes a value puts it back when kept."""
-        kept, found, missing = self._kept, {}, []
-        for key in keys:
-            if key in kept:
-                found[key] = kept.pop(key)
-            else:
-                missing.append(key)
-        return found, missing
+    def find(self, keys: AbstractSet[K]) -> tuple[dict[K, V], AbstractSet[K]]:
+        """The values of these keys that are here, and the keys that are not."""
+        found = {key: self._young[key] for key in self._young.keys() & keys}
+        if self._old:
+            found |= {key: self._old[key] for key in self._old.keys() & (keys - found.keys())}
+        return found, keys - found.keys()
 
     def put(self, values: Mapping[K, V]) -> None:
-        """Put these in front."""
-        self._kept.update(values)
-        for key in list(self._kept)[: max(len(self._kept) - self._count_max, 0)]:
-            del self._kept[key]
+        """Keep these, in place of older ones with the same keys."""
+        if len(values) > self._half:
+            values = dict(list(values.items())[-self._half :]) if self._half else {}
+            self.clear()
+        self._young.update(values)
+        if len(self._young) > self._half:
+            self._old = self._young
+            self._young = {}
 
     def clear(self) -> None:
-        self._kept.clear()
+        """Forget everything: somebody else may have changed it."""
+        self._young, self._old = {}, {}

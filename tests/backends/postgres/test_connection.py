@@ -8,6 +8,7 @@ from contextlib import suppress
 import pytest
 
 from tests.backends.postgres.logs import append, appended, event, opened
+from twofold.backends.postgres import pool
 from twofold.backends.postgres.address import parse_address
 from twofold.backends.postgres.connection import SETTINGS, Connections, quoted
 from twofold.backends.postgres.failures import failure
@@ -42,6 +43,34 @@ async def test_no_more_connections_are_made_than_allowed(place: PostgresURL) -> 
             return int(await connection.fetchval("select pg_backend_pid()"))
 
     assert len(set(await asyncio.gather(*(process() for _ in range(30))))) <= 3
+    await connections.close()
+
+
+async def test_whoever_finds_no_free_connection_in_time_is_told_so(
+    place: PostgresURL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "CONNECT_SECONDS", 0.05)
+    connections = Connections(place.dsn, size_max=1)
+    await connections.open()
+    async with connections.connection():
+        with pytest.raises(StoreUnavailableError, match="All 1") as refused:
+            async with connections.connection():
+                pass
+    assert refused.value.reason == "busy"
+    async with connections.connection() as connection:
+        assert await connection.fetchval("select 1") == 1
+    await connections.close()
+
+
+async def test_a_connection_that_was_cut_off_is_replaced_and_its_place_is_not_lost(place: PostgresURL) -> None:
+    connections = Connections(place.dsn, size_max=2)
+    await connections.open()
+    for _ in range(5):
+        with suppress(StoreUnavailableError):
+            async with connections.connection() as connection:
+                await connection.execute("select pg_terminate_backend(pg_backend_pid())")
+    async with connections.connection() as one, connections.connection() as other:
+        assert await one.fetchval("select 1") == await other.fetchval("select 1") == 1
     await connections.close()
 
 
@@ -88,7 +117,8 @@ async def test_a_log_works_behind_a_transaction_pooler_and_leaves_nothing_in_a_s
         ("postgresql://me:secret@db.example:5433/shop?sslmode=require", "db.example:5433/shop"),
         ("postgres://me@/shop?host=/run/pg", "/run/pg/shop"),
         ("postgresql:///shop", "local/shop"),
-        ("postgresql://[::1]/shop", "::1/shop"),
+        ("postgresql://[::1]:5433/shop", "[::1]:5433/shop"),
+        ("postgresql://me:secret@a:1,b:2/shop?target_session_attrs=primary", "a:1,b:2/shop"),
     ],
 )
 def test_an_address_is_shown_without_user_and_password(url: str, shown: str) -> None:

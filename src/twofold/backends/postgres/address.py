@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 
 from twofold.errors import InvalidInputError
+
+_HOST = r"(\[[^\]]*\]|[^:,\[\]]*)(:\d+)?"
+_HOSTS = re.compile(f"{_HOST}(,{_HOST})*")
+"""One or several, of which the driver takes the first that suits ``target_session_attrs``."""
 
 
 class Address(msgspec.Struct, frozen=True, repr_omit_defaults=True):
@@ -31,15 +36,15 @@ def parse_address(url: str) -> Address:
     """The address behind ``postgresql://…``; ``InvalidInputError`` for anything else, without repeating it."""
     try:
         parts = urlsplit(url)
-        options = dict(parse_qsl(parts.query, keep_blank_values=True))
-        host, port = parts.hostname, parts.port
     except ValueError:
         raise _not_an_address() from None  # What the parser says repeats the URL, and with it a password.
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
     pooler = options.pop("pooler", "none")
-    if parts.scheme not in ("postgresql", "postgres") or pooler not in ("none", "transaction"):
+    hosts = parts.netloc.rpartition("@")[2]
+    known = parts.scheme in ("postgresql", "postgres") and pooler in ("none", "transaction")
+    if not known or not _HOSTS.fullmatch(hosts):
         raise _not_an_address()
-    at = options.get("host") or host or "local"
-    shown = f"{at}{f':{port}' if port else ''}{parts.path or '/'}"
+    shown = f"{hosts or options.get('host', 'local')}{parts.path or '/'}"
     return Address(urlunsplit(parts._replace(query=urlencode(options))), shown, pooler == "transaction")
 
 

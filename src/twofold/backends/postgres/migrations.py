@@ -9,6 +9,9 @@ from twofold.store.pages import load_page
 
 _SQL = load_page("twofold.backends.postgres", "migrations.sql")
 
+_LONG_SECONDS = 24 * 3600.0
+"""For what may take hours on a large log, where our connections' usual patience would cut it off."""
+
 
 class Migrations:
     """The schema ``name`` of one database, and what we ship for it."""
@@ -30,7 +33,7 @@ class Migrations:
         async with self._connections.transaction() as connection:
             # From here on one process at a time; a lock of the transaction, because behind a pooler a session is nobody's.
             await connection.execute(_SQL["wait_as_long_as_it_takes"])
-            await connection.execute(_SQL["lock"], self._name)
+            await connection.execute(_SQL["lock"], self._name, timeout=_LONG_SECONDS)
             for migration in (await self._state(connection)).pending:
                 await self._run(connection, migration)
             return await self._state(connection)
@@ -50,7 +53,7 @@ class Migrations:
         if migration.number == 1:
             await connection.execute(f"create schema if not exists {quoted(self._name)}")
             await connection.execute(_SQL["table"])
-        await connection.execute(migration.script)
+        await connection.execute(migration.script, timeout=_LONG_SECONDS)
         ran = migration.applied
         await connection.execute(_SQL["record"], ran.number, ran.name, ran.checksum)
 

@@ -50,7 +50,7 @@ class Pool:
 
     async def lend(self) -> PoolConnection:
         """A connection that is to be taken back. The driver's errors pass; ``StoreUnavailableError`` if none is free."""
-        await self._place()
+        await (self._wait_for_place() if self._free.locked() else self._free.acquire())
         try:
             while self._idle:
                 if _is_well(connection := self._idle.pop()):
@@ -71,9 +71,9 @@ class Pool:
         finally:
             self._free.release()
 
-    async def _place(self) -> None:
+    async def _wait_for_place(self) -> None:
         try:
-            async with asyncio.timeout(CONNECT_SECONDS if self._free.locked() else None):
+            async with asyncio.timeout(CONNECT_SECONDS):
                 await self._free.acquire()
         except TimeoutError as error:
             raise StoreUnavailableError(

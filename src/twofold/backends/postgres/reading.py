@@ -31,7 +31,7 @@ class Reading:
         async with self._connections.connection() as connection:
             first, *records = await connection.fetch(_statement(name, len(bounds), len(arguments)), *arguments)
         self._largest, _, head, *_ = first
-        rows: list[Row] = [tuple(record) for record in records]
+        rows: list[Row] = list(map(tuple, records))
         count = _fitting(rows, count_max, bytes_max, self._largest)
         return rows[:count], count < len(rows), head
 

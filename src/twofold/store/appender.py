@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from typing import TypeAlias
 
 from twofold.errors import ConflictError, KeyReusedError, OutcomeUnknownError, StoreError
 from twofold.store.limits import checked
 from twofold.store.port import Append, Appended, CriteriaConflict, EventStore, KeyReused, StreamConflict, Verdict
 
 IMPOSSIBLE_VERSION = 2**63 - 1
+
+SPLIT_MIN = 16
+"""From how many appends on the callers of one flush are woken in two halves."""
+
+
+Batch: TypeAlias = list[tuple[Append, asyncio.Future[Verdict]]]
+Judged: TypeAlias = list[tuple[asyncio.Future[Verdict], Verdict]]
 
 
 class Appender:
@@ -76,16 +83,31 @@ class Appender:
     def _take_off(self) -> None:
         self._called = False
         if self._queue and len(self._flights) < self._flights_max:
-            flight = asyncio.get_running_loop().create_task(self._flush(self._next_batch()))
+            flight = asyncio.get_running_loop().create_task(self._fly(self._next_batch()))
             self._flights.add(flight)
-            flight.add_done_callback(self._landed)
 
-    def _landed(self, flight: asyncio.Task[None]) -> None:
-        self._flights.discard(flight)
-        if self._queue:
-            self._call()
+    async def _fly(self, batch: Batch) -> None:
+        flight = asyncio.current_task()
+        assert flight is not None
+        try:
+            judged = await self._flush(batch)
+        finally:
+            self._flights.discard(flight)
+        self._land(judged)
 
-    def _next_batch(self) -> list[tuple[Append, asyncio.Future[Verdict]]]:
+    def _land(self, judged: Judged) -> None:
+        """Start the next flush before waking anybody, so that it is under way while the callers decide what comes next.
+
+        Where nobody is waiting, the first half is woken first and takes off before the second is: from then on the
+        two halves take turns, and neither the database nor the callers stand idle.
+        """
+        half = len(judged) if self._queue or len(judged) < SPLIT_MIN else len(judged) // 2
+        self._take_off()
+        _tell(judged[:half])
+        if judged[half:]:
+            asyncio.get_running_loop().call_soon(self._land, judged[half:])
+
+    def _next_batch(self) -> Batch:
         batch = [self._queue.popleft()]
         events, size = len(batch[0][0].events), _bytes(batch[0][0])
         while self._queue and len(batch) < self._appends_max:
@@ -96,21 +118,18 @@ class Appender:
             batch.append(self._queue.popleft())
         return batch
 
-    async def _flush(self, batch: Sequence[tuple[Append, asyncio.Future[Verdict]]]) -> None:
+    async def _flush(self, batch: Batch) -> Judged:
+        """The verdicts that could be had; whoever gets none has been told why."""
         try:
             verdicts = await self._store.append([append for append, _ in batch])
         except OutcomeUnknownError as error:
-            await self._ask_again(batch, error)
+            return await self._ask_again(batch, error)
         except BaseException as error:  # noqa: BLE001 - each caller gets it, whatever it is, cancellation included.
             _fail(batch, error)
-        else:
-            for (_, future), verdict in zip(batch, verdicts, strict=True):
-                if not future.done():
-                    future.set_result(verdict)
+            return []
+        return [(future, verdict) for (_, future), verdict in zip(batch, verdicts, strict=True)]
 
-    async def _ask_again(
-        self, batch: Sequence[tuple[Append, asyncio.Future[Verdict]]], error: OutcomeUnknownError
-    ) -> None:
+    async def _ask_again(self, batch: Batch, error: OutcomeUnknownError) -> Judged:
         _fail([(append, future) for append, future in batch if append.key is None], error)
         keyed = [(append, future) for append, future in batch if append.key is not None]
         loop = asyncio.get_running_loop()
@@ -123,12 +142,10 @@ class Appender:
                 await asyncio.sleep(min(pause, max(0.0, deadline - loop.time())))
                 pause = min(pause * 2, 1.0)
             else:
-                for (_, future), verdict in zip(keyed, verdicts, strict=True):
-                    if not future.done():
-                        future.set_result(verdict)
-                return
+                return [(future, verdict) for (_, future), verdict in zip(keyed, verdicts, strict=True)]
         for append, future in keyed:
             _fail([(append, future)], OutcomeUnknownError(error.fact, key=append.key))
+        return []
 
 
 def _answer(append: Append, verdict: Verdict) -> Appended:
@@ -145,7 +162,13 @@ def _answer(append: Append, verdict: Verdict) -> Appended:
     raise KeyReusedError(verdict.key)
 
 
-def _fail(batch: Sequence[tuple[Append, asyncio.Future[Verdict]]], error: BaseException) -> None:
+def _tell(judged: Judged) -> None:
+    for future, verdict in judged:
+        if not future.done():
+            future.set_result(verdict)
+
+
+def _fail(batch: Batch, error: BaseException) -> None:
     for _, future in batch:
         if not future.done():
             future.set_exception(error) if not isinstance(error, asyncio.CancelledError) else future.cancel()

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from twofold.clock import Clock
 from twofold.deciders.decision import Decision
 from twofold.deciders.definition import Subject
-from twofold.deciders.receipt import Receipt, token_at
+from twofold.deciders.receipt import Receipt
 from twofold.deciders.states import State, States, Turns
 from twofold.deciders.wish import Decided, Wish, Written, decided_by, recorded_by
 from twofold.errors import ConflictError, Rejected, UnknownMessageError

@@ -18,9 +18,13 @@ from twofold.subscriptions.status import SubscriptionStatus
 
 def while_importing(progress: Import, read_models: Sequence[SubscriptionStatus]) -> RenderableType:
     """One frame of the live view."""
-    return Group(
-        _numbers(progress), ProgressBar(total=max(progress.wishes, 1), completed=progress.done), _lags(read_models)
-    )
+    return Group(_numbers(progress), _bar(progress), _lags(read_models))
+
+
+def _bar(progress: Import) -> Table:
+    row = Table.grid(expand=True)  # The bar alone would not end its line.
+    row.add_row(ProgressBar(total=max(progress.wishes, 1), completed=progress.done))
+    return row
 
 
 def _numbers(progress: Import) -> Text:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import apsw
 
 from twofold.backends.sqlite.criteria import Span, newest
+from twofold.backends.sqlite.known import Receipt, known
 from twofold.backends.sqlite.recent import Recent
 from twofold.store.pages import load_page
 from twofold.store.port import (
@@ -26,28 +25,15 @@ from twofold.store.port import (
 _SQL = load_page("twofold.backends.sqlite", "log.sql")
 
 
-class _Receipt(NamedTuple):
-    digest: bytes
-    first: int
-    last: int
-
-
 class Flush:
-    """One batch inside one write transaction: a verdict for each append, in order, then all rows at once.
-
-    What the batch needs to know of the database (its end, versions, receipts) is asked in one statement each,
-    because a flush costs by statements and steps, not by rows.
-    """
+    """One batch inside one write transaction: a verdict for each append, in order, then all rows at once."""
 
     def __init__(self, connection: apsw.Connection, recent: Recent | None, batch: Sequence[Append]) -> None:
         self._connection = connection
-        self._head, self._largest = connection.execute(_SQL["end"]).get
-        self.position = self._head
-        self._versions = _versions(connection, batch)
-        self._receipts = _receipts(connection, batch)
+        self.position, self._largest, self._versions, self._receipts = known(connection, batch)
         self._recent = recent
         if recent is not None:
-            recent.begin(self._head)
+            recent.begin(self.position)
         self._rows: list[Row] = []
         self._tags: list[tuple[str, int, str]] = []
         self._keys: list[tuple[str, bytes, int, int]] = []
@@ -69,12 +55,12 @@ class Flush:
         if self._keys:
             execute(_SQL["insert_receipt"], self._keys)
 
-    def _replayed(self, key: str, digest: bytes, receipt: _Receipt) -> Verdict:
+    def _replayed(self, key: str, digest: bytes, receipt: Receipt) -> Verdict:
         if digest != receipt.digest:
             return KeyReused(key)
         return Appended(receipt.first, receipt.last, self._versions_of(receipt), replayed=True)
 
-    def _versions_of(self, receipt: _Receipt) -> dict[str, int]:
+    def _versions_of(self, receipt: Receipt) -> dict[str, int]:
         versions = dict(self._connection.execute(_SQL["versions_between"], (receipt.first, receipt.last)))
         versions.update((row[1], row[2]) for row in self._rows if receipt.first <= row[0] <= receipt.last)
         return versions
@@ -103,7 +89,7 @@ class Flush:
         for event in append.events:
             self._add(event)
         if append.key is not None:
-            self._receipts[append.key] = _Receipt(append.digest, first, self.position)
+            self._receipts[append.key] = Receipt(append.digest, first, self.position)
             self._keys.append((append.key, append.digest, first, self.position))
         return Appended(first, self.position, {event.stream: self._versions[event.stream] for event in append.events})
 
@@ -120,20 +106,3 @@ class Flush:
         largest = max(len(row[5]) + len(row[6]) for row in self._rows)
         if largest > self._largest:
             self._connection.execute(_SQL["grow"], (largest,))
-
-
-def _versions(connection: apsw.Connection, batch: Sequence[Append]) -> dict[str, int]:
-    streams = dict.fromkeys(stream for append in batch for stream in append.expected)
-    streams.update(dict.fromkeys(event.stream for append in batch for event in append.events))
-    if not streams:
-        return {}
-    found: str = connection.execute(_SQL["versions"], (apsw.carray(tuple(streams)),)).get
-    return dict(zip(streams, json.loads(found), strict=True))
-
-
-def _receipts(connection: apsw.Connection, batch: Sequence[Append]) -> dict[str, _Receipt]:
-    keys = tuple(append.key for append in batch if append.key is not None)
-    if not keys:
-        return {}
-    found = connection.execute(_SQL["receipts"], (apsw.carray(keys),))
-    return {key: _Receipt(digest, first, last) for key, digest, first, last in found}

@@ -8,10 +8,6 @@ select coalesce((select max(position) from events), 0), id, epoch, largest from 
 -- The same for the writer, which needs no identity.
 select coalesce((select max(position) from events), 0), largest from store
 
--- name: version
--- One seek to the end of the stream's entries.
-select coalesce(max(version), 0) from events where stream = ?
-
 -- name: versions
 -- Of all streams of a flush in one row: each step of a statement gives the interpreter's lock away and has to win it back.
 select json_group_array(coalesce((select max(version) from events where stream = asked.value), 0)) from carray(?) asked

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,6 +90,14 @@ async def test_the_log_is_read_by_position_stream_category_and_criteria(app: App
     assert await found(category="family") == [1, 2, 3, 4]
     assert await found(category="other") == []
     assert await found(criteria=Criteria.of(types=["FamilyEnrolled"])) == [1, 3]
+
+
+@pytest.mark.parametrize(
+    "where", [{"after": -1}, {"stream": "$all"}, {"criteria": Criteria(())}, {"criteria": Criteria.of(tags=["x"])}]
+)
+async def test_what_cannot_be_looked_for_is_refused(app: App, where: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError):
+        await anext(app.events(**where))
 
 
 async def test_following_the_log_waits_for_more(app: App) -> None:

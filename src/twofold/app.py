@@ -28,6 +28,7 @@ from twofold.queries import Answers
 from twofold.rooms import Rooms, rooms_for
 from twofold.store.appender import Appender
 from twofold.store.criteria import EVERYTHING, Criteria
+from twofold.store.limits import checked_criteria, checked_stream, checked_version
 from twofold.store.port import EventStore, Head
 from twofold.store.token import parse_token
 from twofold.subscriptions import Engine, SubscriptionStatus
@@ -217,6 +218,10 @@ class App:
         It ends at the head, or with ``follow`` waits there for more. A stream excludes ``criteria`` and ``category``.
         """
         log = self.log
+        checked_version(after, "after")
+        if stream is not None:
+            checked_stream(stream)
+        checked_criteria(criteria)
         while True:
             if stream is not None:
                 page = await log.read_stream(stream, after=after)

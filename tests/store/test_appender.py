@@ -15,7 +15,7 @@ from twofold.errors import (
     StoreUnavailableError,
 )
 from twofold.store.appender import Appender
-from twofold.store.criteria import Criteria
+from twofold.store.criteria import Criteria, Item
 from twofold.store.port import Append, Condition, NewEvent, Verdict
 from twofold.testing.memory import MemoryLog
 
@@ -208,6 +208,12 @@ async def test_closing_waits_for_everything_that_was_queued(log: SlowLog) -> Non
         (append(expected={"s-1": 2**63}), "expected_version"),
         (append(expected={"s-1": True}), "expected_version"),
         (append(conditions=(Condition(Criteria.of(types=["A"]), -1),)), "after"),
+        (append(conditions=(Condition(Criteria(()), 0),)), "criteria"),
+        (append(conditions=(Condition(Criteria((Item(types=("A",)),) * 101), 0),)), "criteria"),
+        (append(conditions=(Condition(Criteria.of(tags=[f"a={n}" for n in range(101)]), 0),)), "criteria"),
+        (append(conditions=(Condition(Criteria.of(types=[f"A{n}" for n in range(1001)]), 0),)), "criteria"),
+        (append(conditions=(Condition(Criteria.of(types=["A\0"]), 0),)), "criteria"),
+        (append(conditions=(Condition(Criteria.of(tags=["no value"]), 0),)), "tags"),
         (Append(events=(event(tags=("no value",)),)), "tags"),
         (Append(events=(event(tags=("a=\n",)),)), "tags"),
         (Append(events=(event(tags=("a=" + "ü" * 127,)),)), "tag"),

@@ -6,12 +6,16 @@ import re
 from functools import lru_cache
 
 from twofold.errors import InvalidInputError
+from twofold.store.criteria import Criteria
 from twofold.store.port import Append, NewEvent
 
 STREAM_BYTES_MAX = 255
 TAG_BYTES_MAX = 255
 TAGS_MAX = 1000
 KEY_BYTES_MAX = 255
+CRITERIA_ITEMS_MAX = 100
+CRITERIA_TAGS_MAX = 100
+CRITERIA_TYPES_MAX = 1000
 EVENT_BYTES_MAX = 1 << 20
 METADATA_BYTES_MAX = 64 << 10
 EVENTS_MAX = 10_000
@@ -63,6 +67,31 @@ def checked_version(version: int, what: str = "expected_version") -> int:
     return version
 
 
+def checked_criteria(criteria: Criteria) -> Criteria:
+    """Criteria that every backend can ask for in one statement, or ``InvalidInputError``."""
+    if not 1 <= len(criteria.items) <= CRITERIA_ITEMS_MAX:
+        raise InvalidInputError(
+            f"{len(criteria.items)} items in criteria, 1 to {CRITERIA_ITEMS_MAX} are taken",
+            what="criteria",
+            remedy=_ASK,
+        )
+    for item in criteria.items:
+        for kind, found, count_max in (
+            ("tags", item.tags, CRITERIA_TAGS_MAX),
+            ("types", item.types, CRITERIA_TYPES_MAX),
+        ):
+            if len(found) > count_max:
+                raise InvalidInputError(
+                    f"{len(found)} {kind} in one item of criteria, at most {count_max}", what="criteria", remedy=_ASK
+                )
+        for tag in item.tags:
+            checked_tag(tag)
+        for type in item.types:
+            if _CONTROL.search(type):
+                raise InvalidInputError(f"Not a type: {_short(type)}", what="criteria", remedy="Give an event's name.")
+    return criteria
+
+
 def checked(append: Append) -> Append:
     """The append if every part of it is within the limits, else ``InvalidInputError`` that names the part."""
     if len(append.events) > EVENTS_MAX:
@@ -76,6 +105,7 @@ def checked(append: Append) -> Append:
         checked_key(append.key)
     for condition in append.conditions:
         checked_version(condition.after, "after")
+        checked_criteria(condition.criteria)
     size = sum(map(_checked_event, append.events))
     if size > APPEND_BYTES_MAX:
         raise InvalidInputError(
@@ -116,5 +146,6 @@ def _short(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "…")
 
 
+_ASK = "Ask in several questions, or for a wider set and look through it."
 _IDS = "Use category-id: a snake_case category, and an id of letters, digits and _ . : @ + ~ = % , ! * ( ) -"
 _LESS = "Keep large or many things outside the log and refer to them."

@@ -90,6 +90,20 @@ async def test_a_laggard_catches_up_by_itself_and_joins() -> None:
     assert notebook.pages == [["old", "new"]]
 
 
+async def test_who_joins_from_behind_gets_what_the_others_have_had_and_they_do_not_get_it_again() -> None:
+    log = MemoryLog()
+    await rang(log, 4)
+    notebook = Notebook(old=RANG)
+    await engine(log, notebook).settle()
+    notebook._interests["new"] = RANG
+    notebook.seen["new"] = []
+    both = engine(log, notebook, page_max=5)
+    await rang(log, 3)
+    await both.settle()
+    assert notebook.seen == {"old": [1, 2, 3, 4, 5, 6, 7], "new": [1, 2, 3, 4, 5, 6, 7]}
+    assert notebook.pages[-1] == ["old", "new"]
+
+
 async def test_a_poison_event_stops_its_own_subscription_alone() -> None:
     log = MemoryLog()
     await rang(log, 9)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from twofold.errors import FoldError, StoreError, StoreUnavailableError
+from twofold.errors import FoldError, OutcomeUnknownError, StoreError, StoreUnavailableError
 from twofold.messages import Event, Recorded
 from twofold.projections.definition import by_name
 from twofold.projections.fold import Projection
@@ -82,8 +82,8 @@ class Projector:
     async def _save(self, folded: Sequence[Folded]) -> list[Outcome]:
         try:
             saved = await self._reads.save([each.advance for each in folded])
-        except StoreUnavailableError:
-            raise
+        except (StoreUnavailableError, OutcomeUnknownError):
+            raise  # To be made again: what was kept after all fences the second attempt.
         except StoreError as error:
             # Something that the database will not take: one by one, so that it stops nobody but the one it is of.
             if len(folded) > 1:

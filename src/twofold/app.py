@@ -283,7 +283,7 @@ class _Live:
     def __init__(self, app: App, rooms: Rooms) -> None:
         self.app, self.rooms = app, rooms
         self.work = Work()
-        self.appender = Appender(rooms.log)
+        self.appender = Appender(rooms.log, halves=rooms.is_server)
         self.states = States(rooms.log, app.registry, rooms.snapshots, states_max=app.settings.states_max)
         self.history = History(self.states, rooms.log, app.registry)
         self.engine = Engine(rooms.log, app.registry, Projector(rooms.reads, app.parts.projections))

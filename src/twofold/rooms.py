@@ -21,11 +21,15 @@ class Room(Protocol):
 
 
 class Rooms(msgspec.Struct):
-    """One database's implementation of the ports. ``opened_too`` is what has connections of its own besides those two."""
+    """One database's implementation of the ports.
+
+    ``is_server`` says that it works in processes of its own; ``opened_too`` is what has connections besides those two.
+    """
 
     log: EventStore
     reads: ReadStore
     snapshots: SnapshotStore
+    is_server: bool
     opened_too: Room | None = None
 
     async def open(self) -> None:
@@ -55,7 +59,7 @@ def _sqlite(url: SqliteURL, *, migrate: bool) -> Rooms:
     from twofold.backends.sqlite.snapshots import SqliteSnapshots
 
     reads = SqliteReads(url.reads_path)
-    return Rooms(SqliteLog(url.path, migrate=migrate), reads, SqliteSnapshots(reads.database))
+    return Rooms(SqliteLog(url.path, migrate=migrate), reads, SqliteSnapshots(reads.database), is_server=False)
 
 
 def _postgres(url: PostgresURL, *, migrate: bool) -> Rooms:
@@ -73,4 +77,4 @@ def _postgres(url: PostgresURL, *, migrate: bool) -> Rooms:
         ) from error
     log = PostgresLog(url.dsn, schema=url.schema, migrate=migrate)
     snapshots = PostgresSnapshots(url.dsn, schema=url.schema)
-    return Rooms(log, PostgresReads(url.dsn, schema=url.read_schema), snapshots, opened_too=snapshots)
+    return Rooms(log, PostgresReads(url.dsn, schema=url.read_schema), snapshots, is_server=True, opened_too=snapshots)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.deciders.bank import ACCOUNT, Bank, CloseIfEmpty, Deposit, OpenAccount, Transfer
+from tests.deciders.bank import ACCOUNT, ACCOUNTS, Bank, CloseIfEmpty, Deposit, OpenAccount, Transfer
 from twofold.errors import ConflictError, InvalidInputError, KeyReusedError, Rejected, UnknownMessageError
 from twofold.messages import Command
 from twofold.store.port import Append, Page, Verdict
@@ -275,3 +275,74 @@ async def test_a_snapshot_spares_reading_what_it_covers(log: WatchedLog) -> None
     assert log.reads == [2]
     assert await snapshots.load_snapshot("account-a", ACCOUNT.code) is not None
     assert await snapshots.load_snapshot("account-a", "other code") is None
+
+
+class LateLog(MemoryLog):
+    """A log whose answers to readers arrive late, like those of a database over a wire."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.asked = asyncio.Event()
+
+    async def read_stream(self, stream: str, **bounds: object) -> Page:  # type: ignore[override]
+        page = await super().read_stream(stream, **bounds)  # type: ignore[arg-type]
+        self.asked.set()
+        await self.gate.wait()
+        return page
+
+
+@pytest.mark.parametrize("read_before_the_append", [True, False])
+async def test_a_load_during_a_command_folds_no_event_twice(read_before_the_append: bool) -> None:
+    log = LateLog()
+    bank, rival = Bank(log), Bank(log)
+    await bank.send(Deposit(account_id="a", amount=1))
+    if not read_before_the_append:
+        await rival.balance("a")
+        await rival.send(Deposit(account_id="a", amount=1))
+    log.gate.clear()
+    log.asked.clear()
+    loading = asyncio.create_task(bank.balance("a"))
+    await log.asked.wait()
+    sending = asyncio.create_task(bank.send(Deposit(account_id="a", amount=10)))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    log.gate.set()
+    await asyncio.gather(loading, sending)
+
+    expected = 11 if read_before_the_append else 12
+    assert await bank.balance("a") == expected
+    assert await Bank(log).balance("a") == expected
+
+
+class LateAnswers(MemoryLog):
+    """A log whose answers to appends arrive late: others may read the events before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = asyncio.Event()
+        self.gate = asyncio.Event()
+
+    async def append(self, batch: Sequence[Append]) -> list[Verdict]:
+        verdicts = await super().append(batch)
+        self.written.set()
+        await self.gate.wait()
+        return verdicts
+
+
+@pytest.mark.parametrize("command", [Deposit(account_id="a", amount=10), OpenAccount(account_id="a", customer_id="c")])
+async def test_what_a_load_has_read_already_is_not_folded_again_after_the_append(command: Command) -> None:
+    log = LateAnswers()
+    bank = Bank(log)
+    await bank.balance("a")
+    await bank.states.current(ACCOUNTS.subject(["c"]))
+    sending = asyncio.create_task(bank.send(command))
+    await log.written.wait()
+    await bank.balance("a")
+    await bank.states.current(ACCOUNTS.subject(["c"]))
+    log.gate.set()
+    await sending
+
+    for subject in (ACCOUNT.subject(["a"]), ACCOUNTS.subject(["c"])):
+        assert (await bank.states.current(subject)).value == (await Bank(log).states.current(subject)).value

@@ -95,7 +95,10 @@ def _method(definition: Definition, function: Callable[..., Any]) -> Decision:
     role = Role(definition, _checked_fields(function, command_type, definition, names))
 
     def decide(command: Command, state: Any) -> Iterable[tuple[Any, Event]]:
-        return [(state, event) for event in _events(function(state, command), function)]
+        found = function(state, command)
+        if isinstance(found, Event):
+            return ((state, found),)
+        return [(state, event) for event in _events(found, function)]
 
     return Decision(command_type, (role,), decide, function)
 

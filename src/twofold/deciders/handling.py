@@ -59,7 +59,8 @@ class Handling:
         valid, data = validated(command)
         wish = Wish(decision, valid, data, command_id, context, self._clock.now())
         subjects = [role.subject(valid) for role in decision.roles]
-        await self._turns.take(subjects)
+        if not self._turns.take_at_once(subjects):
+            await self._turns.take(subjects)
         try:
             return await self._until_settled(wish, subjects)
         finally:
@@ -96,15 +97,15 @@ class Handling:
         if not appended.replayed:
             recorded = recorded_by(append, encoded, appended)
             for state in states:
-                await self._evolve(state, [each for each in recorded if state.owns(*each)], appended)
+                self._evolve(state, recorded, appended)
+                if state.wants_snapshot:
+                    await self._states.keep(state)
         return self._receipt(wish, appended)
 
-    async def _evolve(self, state: State, own: Sequence[Written], appended: Appended) -> None:
+    def _evolve(self, state: State, recorded: Sequence[Written], appended: Appended) -> None:
         """Bring a state up to its own append. That is done and durable: no failure here may deny it."""
         try:
-            state.take(recorded for _, recorded, _ in own)
-            state.at = appended.last if state.is_boundary else appended.versions.get(state.stream, state.at)
-            await self._states.keep(state)
+            state.take_own(recorded, appended)
         except Exception:
             self._states.forget(state.subject)
             log.exception("%s was appended to, but cannot be folded here; it will be loaded anew", state.stream)

@@ -15,7 +15,7 @@ from twofold.errors import FoldError, StoreError
 from twofold.messages.message import Event, OpaqueEvent
 from twofold.messages.metadata import Recorded
 from twofold.messages.registry import Registry
-from twofold.store.port import EventStore, Page, SnapshotStore
+from twofold.store.port import Appended, EventStore, Page, SnapshotStore
 
 log = logging.getLogger("twofold.deciders")
 
@@ -36,11 +36,24 @@ class State:
         self.criteria = subject.criteria
         self.is_boundary = subject.definition.is_boundary
 
-    def owns(self, owner: State, recorded: Recorded[Event], tags: Collection[str]) -> bool:
-        """Whether an event, written for ``owner``, is one of those that this state folds to."""
-        if not self.is_boundary:
-            return owner is self
-        return self.criteria.matches(recorded.type, tags)
+    @property
+    def wants_snapshot(self) -> bool:
+        """Whether its class's policy asks for one by now."""
+        every = self.subject.definition.snapshot_every
+        return every > 0 and self.at - self.kept_at >= every
+
+    def take_own(self, recorded: Sequence[tuple[State, Recorded[Event], Collection[str]]], appended: Appended) -> None:
+        """Fold those events of an append, each with the state it was written for and its tags, that are this state's.
+
+        Whoever loads the state meanwhile may have read them from the log already: then they are passed over.
+        """
+        if self.is_boundary:
+            matches, at = self.criteria.matches, self.at
+            self.take([each for _, each, tags in recorded if each.position > at and matches(each.type, tags)])
+            self.at = max(at, appended.last)
+        else:
+            self.take([each for owner, each, _ in recorded if owner is self and each.version > self.at])
+            self.at = max(self.at, appended.versions.get(self.stream, 0))
 
     def take(self, events: Iterable[Recorded[Event]]) -> None:
         """Fold events in order; those that its class does not evolve are passed over."""
@@ -97,7 +110,11 @@ class States:
         """Fold what was appended since; whether there was anything. A state that cannot be folded is forgotten."""
         changed = False
         while True:
+            at = state.at
             page = await self._read(state)
+            if state.at != at:
+                changed = True  # Somebody else has brought it further meanwhile; this page may overlap with that.
+                continue
             try:
                 state.take(self._registry.page(page.rows))
             except BaseException:
@@ -106,22 +123,22 @@ class States:
             changed = changed or bool(page.rows)
             state.at = page.reached
             if not page.full:
-                await self.keep(state)
+                if state.wants_snapshot:
+                    await self.keep(state)
                 return changed
 
     async def keep(self, state: State) -> None:
-        """Save a snapshot if the policy says so. It is a cache: a failure is told and costs nothing but time."""
-        definition = state.subject.definition
-        if not definition.snapshot_every or self._snapshots is None:
+        """Save a snapshot. It is a cache: a failure is told and costs nothing but time."""
+        if self._snapshots is None:
             return
-        if state.at - state.kept_at >= definition.snapshot_every:
-            try:
-                encoded = msgspec.msgpack.encode(state.value)
-                await self._snapshots.save_snapshot(state.stream, definition.code, state.at, encoded)
-            except StoreError as error:
-                log.warning("no snapshot of %s: %s", state.stream, error)
-            else:
-                state.kept_at = state.at
+        at = state.at
+        try:
+            encoded = msgspec.msgpack.encode(state.value)
+            await self._snapshots.save_snapshot(state.stream, state.subject.definition.code, at, encoded)
+        except StoreError as error:
+            log.warning("no snapshot of %s: %s", state.stream, error)
+        else:
+            state.kept_at = at
 
     def forget(self, subject: Subject) -> None:
         self._states.pop((subject.definition.cls, subject.key), None)
@@ -175,6 +192,13 @@ class Turns:
                 self._pass_on(key)
             raise
 
+    def take_at_once(self, subjects: Sequence[Subject]) -> bool:
+        """The turn of one subject, without waiting, if nobody has it: the usual case."""
+        if len(subjects) != 1 or (key := _name(subjects[0])) in self._waiting:
+            return False
+        self._waiting[key] = []
+        return True
+
     def give(self, subjects: Sequence[Subject]) -> None:
         """End the turn."""
         for key in self._ordered(subjects):
@@ -202,5 +226,9 @@ class Turns:
     @staticmethod
     def _ordered(subjects: Sequence[Subject]) -> list[object]:
         if len(subjects) == 1:
-            return [(subjects[0].definition.category, subjects[0].key)]
-        return sorted({(subject.definition.category, subject.key) for subject in subjects}, key=repr)
+            return [_name(subjects[0])]
+        return sorted({_name(subject) for subject in subjects}, key=repr)
+
+
+def _name(subject: Subject) -> tuple[str, tuple[object, ...]]:
+    return subject.definition.category, subject.key

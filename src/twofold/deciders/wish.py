@@ -40,11 +40,13 @@ class Wish:
         metadata = metadata_json(self.context, self.command_id, self.at)
         return Append(
             events=tuple(
-                NewEvent(owner.stream, name_of(type(event)), version_of(type(event)), data, next(metadata), tags)
-                for owner, event, data, tags in encoded
+                [
+                    NewEvent(owner.stream, name_of(type(event)), version_of(type(event)), data, next(metadata), tags)
+                    for owner, event, data, tags in encoded
+                ]
             ),
             expected={state.stream: state.at for state in states if not state.is_boundary},
-            conditions=tuple(Condition(state.criteria, state.at) for state in states if state.is_boundary),
+            conditions=tuple([Condition(state.criteria, state.at) for state in states if state.is_boundary]),
             key=self.command_id,
             digest=self.digest,
         )
@@ -52,16 +54,18 @@ class Wish:
 
 def decided_by(wish: Wish, states: Sequence[State]) -> Decided:
     """What the decision gives on these states: each event with the state whose stream it goes to."""
-    owners = {id(state.value): state for state in states}
     found: Decided = []
-    for value, event in wish.decision.function(wish.command, *(state.value for state in states)):
-        if id(value) not in owners or not isinstance(event, Event):
+    for value, event in wish.decision.function(wish.command, *[state.value for state in states]):
+        for state in states:
+            if state.value is value and isinstance(event, Event):
+                found.append((state, event))
+                break
+        else:
             raise DefinitionError(
                 f"{name_of(type(wish.command))} was decided with something else than a pair of state and event",
                 wish.decision.source,
                 remedy="Yield pairs: one of the function's parameters, and an event for its stream.",
             )
-        found.append((owners[id(value)], event))
     return found
 
 

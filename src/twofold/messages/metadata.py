@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -86,8 +87,12 @@ def metadata_json(context: Context, command_id: str, recorded_at: datetime) -> I
 
 def new_id() -> str:
     """A UUID of version 7 (RFC 9562): unique by chance, and neighbours in an index because they begin with the time."""
-    when, chance = f"{time.time_ns() // 1_000_000:012x}", os.urandom(10).hex()
-    return f"{when[:8]}-{when[8:]}-7{chance[:3]}-{_VARIANT[chance[3]]}{chance[4:7]}-{chance[7:19]}"
+    when, chance = f"{time.time_ns() // 1_000_000:012x}", f"{_chance.getrandbits(76):019x}"
+    return f"{when[:8]}-{when[8:]}-7{chance[:3]}-{_VARIANT[chance[3]]}{chance[4:7]}-{chance[7:]}"
 
 
 _VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
+
+# An id must be unique, not secret, so a generator seeded by the system will do; a fork would go on with its parent's.
+_chance = random.Random(os.urandom(32))
+os.register_at_fork(after_in_child=lambda: _chance.seed(os.urandom(32)))

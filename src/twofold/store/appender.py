@@ -12,8 +12,8 @@ from twofold.store.port import Append, Appended, CriteriaConflict, EventStore, K
 
 IMPOSSIBLE_VERSION = 2**63 - 1
 
-SPLIT_MIN = 16
-"""From how many appends on the callers of one flush are woken in two halves."""
+HALVES_MIN = 16
+"""From how many appends on the callers of one flush may be woken in two halves."""
 
 
 Batch: TypeAlias = list[tuple[Append, asyncio.Future[Verdict]]]
@@ -25,7 +25,8 @@ class Appender:
 
     A flush takes at most ``appends_max`` appends, ``events_max`` events and ``bytes_max`` bytes of data. When the
     outcome of a flush is unknown, appends with a key are sent again until the store answers, at most
-    ``retry_seconds`` long: the key makes that safe.
+    ``retry_seconds`` long: the key makes that safe. ``halves`` is for a database that works on a processor of its own:
+    then half of the callers decide while the other half's events are written.
     """
 
     def __init__(
@@ -37,11 +38,13 @@ class Appender:
         bytes_max: int = 16 << 20,
         flights_max: int = 1,
         retry_seconds: float = 10.0,
+        halves: bool = False,
     ) -> None:
         self._store = store
         self._appends_max, self._events_max, self._bytes_max = appends_max, events_max, bytes_max
         self._flights_max = flights_max
         self._retry_seconds = retry_seconds
+        self._halves = halves
         self._queue: deque[tuple[Append, asyncio.Future[Verdict]]] = deque()
         self._flights: set[asyncio.Task[None]] = set()
         self._called = False
@@ -96,12 +99,13 @@ class Appender:
         self._land(judged)
 
     def _land(self, judged: Judged) -> None:
-        """Start the next flush before waking anybody, so that it is under way while the callers decide what comes next.
+        """Start the next flush, if appends wait for it, before waking those whose flush has landed.
 
-        Where nobody is waiting, the first half is woken first and takes off before the second is: from then on the
-        two halves take turns, and neither the database nor the callers stand idle.
+        With ``halves`` and nobody waiting, the first half is woken and takes off before the second is: from then on the
+        two take turns, and neither the database nor the callers stand idle.
         """
-        half = len(judged) if self._queue or len(judged) < SPLIT_MIN else len(judged) // 2
+        split = self._halves and not self._queue and len(judged) >= HALVES_MIN
+        half = len(judged) // 2 if split else len(judged)
         self._take_off()
         _tell(judged[:half])
         if judged[half:]:

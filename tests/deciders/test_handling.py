@@ -286,7 +286,7 @@ class LateLog(MemoryLog):
         self.gate.set()
         self.asked = asyncio.Event()
 
-    async def read_stream(self, stream: str, **bounds: object) -> Page:  # type: ignore[override]
+    async def read_stream(self, stream: str, **bounds: object) -> Page:
         page = await super().read_stream(stream, **bounds)  # type: ignore[arg-type]
         self.asked.set()
         await self.gate.wait()

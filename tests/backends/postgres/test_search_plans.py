@@ -31,9 +31,12 @@ insert into events select n, 'order-' || n, 1, 'Type' || n % 2, 1, '{}', '{}' fr
 """
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def log(postgres_server_url: str) -> AsyncIterator[PostgresLog]:
-    """Every event is tagged with the country, every 25,000th with the customer; one in two is of each type."""
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["unknown", "analyzed"])
+async def log(postgres_server_url: str, request: pytest.FixtureRequest) -> AsyncIterator[PostgresLog]:
+    """Every event is tagged with the country, every 25,000th with the customer; one in two is of each type.
+
+    What the planner does not know must not mislead it, nor what it does: that one type in three is rare it cannot.
+    """
     place = parse_url(f"{postgres_server_url}{'&' if '?' in postgres_server_url else '?'}schema=t_search_plans")
     assert isinstance(place, PostgresURL)
     async with outsider(place) as beside:
@@ -48,6 +51,8 @@ async def log(postgres_server_url: str) -> AsyncIterator[PostgresLog]:
             await beside.execute(
                 f"insert into event_tags select '{RARE}', position, type from events where position % {RARELY} = 0"
             )
+            if request.param == "analyzed":
+                await beside.execute("analyze events, event_tags")
             await log.append([Append((NewEvent("rare-1", "Rare", 1, b"{}", b"{}", (HOT,)),))])
             yield log
         await beside.execute("drop schema t_search_plans cascade")

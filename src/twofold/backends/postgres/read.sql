@@ -8,9 +8,11 @@ select position, stream, version, type, schema, data, metadata from events
 where position > $1 order by position limit $2
 
 -- name: category
--- The index on the category, in order of position.
+-- The index on the category. Pairs, because an equality ordered by position alone may be served by the primary key.
 select position, stream, version, type, schema, data, metadata from events
-where split_part(stream, '-', 1) = $3 and position > $1 order by position limit $2
+where (split_part(stream, '-', 1), position) > ($3, $1)
+  and (split_part(stream, '-', 1), position) < ($3, 9223372036854775807)
+order by split_part(stream, '-', 1), position limit $2
 
 -- name: criteria
 -- Positions first, from the index that suits each item; `matching` sees the same snapshot, because it is stable.

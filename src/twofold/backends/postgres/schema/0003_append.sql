@@ -129,6 +129,7 @@ begin
                 ) then newest_match(i.types::text[], i.tags::text[], i.after) end as position
                 from unnest(item_append, item_condition, item_after, item_types, item_tags)
                     i(append, condition, after, types, tags)
+                offset 0  -- Or else the planner works out each match twice.
             ) i
             where i.position is not null group by i.append, i.condition order by i.append, i.condition
         loop

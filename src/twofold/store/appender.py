@@ -47,7 +47,6 @@ class Appender:
         self._halves = halves
         self._queue: deque[tuple[Append, asyncio.Future[Verdict]]] = deque()
         self._flights: set[asyncio.Task[None]] = set()
-        self._called = False
 
     async def append(self, append: Append) -> Appended:
         """Commit one append durably, or say why not.
@@ -57,7 +56,7 @@ class Appender:
         """
         future: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
         self._queue.append((checked(append), future))
-        self._call()
+        self._take_off()
         return _answer(append, await future)
 
     async def recall(self, key: str, digest: bytes) -> Appended | None:
@@ -75,25 +74,19 @@ class Appender:
         """Wait until everything that was queued has its verdict."""
         while self._queue or self._flights:
             self._take_off()
-            await asyncio.wait(self._flights)
-
-    def _call(self) -> None:
-        if not self._called and len(self._flights) < self._flights_max:
-            self._called = True
-            # Not at once: everybody who is ready to append in this turn of the loop shares the flush.
-            asyncio.get_running_loop().call_soon(self._take_off)
+            await asyncio.wait(set(self._flights))
 
     def _take_off(self) -> None:
-        self._called = False
         if self._queue and len(self._flights) < self._flights_max:
-            flight = asyncio.get_running_loop().create_task(self._fly(self._next_batch()))
+            flight = asyncio.get_running_loop().create_task(self._fly())
             self._flights.add(flight)
 
-    async def _fly(self, batch: Batch) -> None:
+    async def _fly(self) -> None:
+        # A task begins in the next turn of the loop, so everybody who was ready to append in this one is on board.
         flight = asyncio.current_task()
         assert flight is not None
         try:
-            judged = await self._flush(batch)
+            judged = await self._flush(self._next_batch())
         finally:
             self._flights.discard(flight)
         self._land(judged)
@@ -112,18 +105,20 @@ class Appender:
             asyncio.get_running_loop().call_soon(self._land, judged[half:])
 
     def _next_batch(self) -> Batch:
-        batch = [self._queue.popleft()]
-        events, size = len(batch[0][0].events), _bytes(batch[0][0])
+        batch: Batch = []
+        events = size = 0
         while self._queue and len(batch) < self._appends_max:
             events += len(self._queue[0][0].events)
             size += _bytes(self._queue[0][0])
-            if events > self._events_max or size > self._bytes_max:
+            if batch and (events > self._events_max or size > self._bytes_max):
                 break
             batch.append(self._queue.popleft())
         return batch
 
     async def _flush(self, batch: Batch) -> Judged:
         """The verdicts that could be had; whoever gets none has been told why."""
+        if not batch:
+            return []  # An earlier flight took them all.
         try:
             verdicts = await self._store.append([append for append, _ in batch])
         except OutcomeUnknownError as error:

@@ -13,7 +13,8 @@ T = TypeVar("T")
 
 # Forked from a server that has imported everything and opened nothing: forty processes are there within a second.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["tests.stories.appending", "tests.stories.theatre", "tests.stories.till"])
+ROOMS = [f"twofold.backends.{kind}.{room}" for kind in ("sqlite", "postgres") for room in ("log", "reads", "snapshots")]
+FORKS.set_forkserver_preload(["tests.stories.appending", "tests.stories.theatre", "tests.stories.till", *ROOMS])
 
 
 def start(work: Callable[..., None], *given: object) -> tuple[ForkServerProcess, Connection]:

@@ -46,6 +46,16 @@ def test_a_command_may_be_invalid_before_anybody_decides_on_it() -> None:
     given(Account).when(PayIn(account_id="", amount=TEN)).then_invalid("account_id")
 
 
+def test_an_id_that_is_no_stream_makes_a_command_invalid() -> None:
+    given(Account).when(PayIn(account_id="a/1", amount=TEN)).then_invalid("stream")
+
+
+def test_two_roles_may_be_about_the_same_one() -> None:
+    moving = Transfer(source_id="a-1", target_id="a-1", amount=TEN)
+    story = given(transfer, source=[PaidIn(amount=TEN)]).when(moving).then(PaidOut(amount=TEN), PaidIn(amount=TEN))
+    story.when(moving).then(PaidOut(amount=TEN), PaidIn(amount=TEN))
+
+
 def test_a_story_goes_on_with_what_came_of_it() -> None:
     paying = PayIn(account_id="a-1", amount=TEN)
     story = given(Account).when(paying).then_rejected("not-open")

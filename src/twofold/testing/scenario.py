@@ -12,7 +12,7 @@ own stream (that which the command names, unless ``on`` says another), a boundar
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from twofold.deciders.aggregate import Aggregate, Boundary
@@ -83,13 +83,18 @@ class Given:
             raise UnknownMessageError("command", name_of(type(command)), known=known, remedy="Ask its own decider.")
         try:
             valid, data = validated(command)
+            subjects = [role.subject(valid) for role in decision.roles]
+            streams = [subject.stream for subject in subjects]
         except InvalidInputError as refusal:
             return Outcome(self, [], refusal)
-        return self._decide(Wish(decision, valid, data, None, Context(), RECORDED_AT))
+        wish = Wish(decision, valid, data, None, Context(), RECORDED_AT)
+        return self._decide(wish, subjects, dict(zip(self._roles, streams, strict=True)))
 
-    def _decide(self, wish: Wish) -> Outcome:
-        subjects = [role.subject(wish.command) for role in wish.decision.roles]
-        log = list(self._recorded(subjects))
+    def _decide(self, wish: Wish, subjects: Sequence[Subject], streams: Mapping[str, str]) -> Outcome:
+        history = History()
+        log = [
+            recorded for role, part in self._past for recorded in history.record([part], stream=streams.get(role, ""))
+        ]
         states, again = _states(subjects, log), _states(subjects, log)
         try:
             decided = decided_by(wish, states)
@@ -102,18 +107,14 @@ class Given:
         after = [*past, *(("", On(stream, (event,))) for _, stream, event in happened)]
         return Outcome(Given(self._decisions, after, self._roles), [(role, event) for role, _, event in happened])
 
-    def _recorded(self, subjects: Sequence[Subject]) -> Iterator[Recorded[Event]]:
-        history = History()
-        streams = dict(zip(self._roles, (subject.stream for subject in subjects), strict=True))
-        for role, part in self._past:
-            yield from history.record([part], stream=streams.get(role, ""))
-
 
 def _states(subjects: Sequence[Subject], log: Sequence[Recorded[Event]]) -> list[State]:
-    states = [State(subject, subject.new()) for subject in subjects]
-    for state in states:
-        state.take(recorded for recorded in log if _concerns(state, recorded))
-    return states
+    known: dict[str, State] = {}  # One state where two roles are about the same one, as in the app.
+    for subject in subjects:
+        if subject.stream not in known:
+            state = known[subject.stream] = State(subject, subject.new())
+            state.take(recorded for recorded in log if _concerns(state, recorded))
+    return [known[subject.stream] for subject in subjects]
 
 
 def _concerns(state: State, recorded: Recorded[Event]) -> bool:

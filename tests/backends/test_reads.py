@@ -13,6 +13,8 @@ import msgspec
 import pytest
 
 from tests.read_stores import read_store
+from twofold.backends.sqlite.reads import SqliteReads
+from twofold.config import SqliteURL, parse_url
 from twofold.errors import QueryError, StoreError, StoreRefusedError
 from twofold.messages import Indexed, Key
 from twofold.projections import Advance, Changes, ReadModel, ReadStore, table_of
@@ -257,10 +259,37 @@ async def test_installing_again_changes_nothing(reads: ReadStore) -> None:
 async def test_a_changed_definition_is_refused_with_the_remedy(reads: ReadStore) -> None:
     await save(reads, Keys(key=1))
     changed = msgspec.structs.replace(EVERYTHING, name="keys")
-    with pytest.raises(StoreRefusedError, match=r"definition of keys has changed .*drop table keys") as refused:
+    other_events = msgspec.structs.replace(KEYS, folds=("FamilyEnrolled",))
+    with pytest.raises(StoreRefusedError, match=r"from nothing; the code: .*from FamilyEnrolled"):
+        await reads.install([other_events])
+    with pytest.raises(StoreRefusedError, match=r"definition of keys has changed .*drop the table keys") as refused:
         await reads.install([changed])
     assert refused.value.reason == "definition-changed"
     assert await reads.select(KEYS, "", {}) == [Keys(key=1)]
+
+
+async def test_a_table_that_was_dropped_is_filled_from_the_first_event_again(reads: Any) -> None:
+    await save(reads, Keys(key=1), Keys(key=2))
+    await _drop(reads, "keys")
+    await reads.install([msgspec.structs.replace(KEYS, folds=("FamilyEnrolled",))])
+    assert await reads.checkpoints(["keys"]) == {}
+    assert await reads.select(KEYS, "", {}) == []
+
+
+async def test_a_table_of_somebody_else_is_left_alone(reads: Any) -> None:
+    await _drop(reads, "keys", create=True)
+    with pytest.raises(StoreRefusedError, match="There is a table or view keys that is not a read model") as refused:
+        await reads.install([KEYS])
+    assert refused.value.reason == "foreign"
+
+
+async def _drop(reads: Any, name: str, *, create: bool = False) -> None:
+    sql = f"create table {name} (mine integer)" if create else f"drop table {name}"
+    if isinstance(reads, SqliteReads):
+        await reads.database.run(lambda connection: connection.execute(sql).close())
+    else:
+        async with reads._connections.connection() as connection:
+            await connection.execute(sql)
 
 
 async def test_rows_and_checkpoints_outlive_a_restart(reads_url: str) -> None:
@@ -305,6 +334,14 @@ async def test_exact_numbers_sort_and_add_as_numbers(reads: ReadStore) -> None:
 async def test_texts_sort_by_their_bytes(reads: ReadStore) -> None:
     await save(reads, *(Everything(key=key) for key in ("b", "B", "a", "ä", "_", "A")))
     assert [row.key for row in await reads.select(EVERYTHING, "order by key", {})] == ["A", "B", "_", "a", "b", "ä"]
+
+
+async def test_texts_sort_by_their_bytes_whatever_the_locale_of_the_database(reads: ReadStore) -> None:
+    if isinstance(reads, SqliteReads):
+        pytest.skip("SQLite knows no locales")
+    await save(reads, Everything(key="a"))
+    found = await reads.query("select pg_collation_for(key), pg_collation_for(tier) from everything", {})
+    assert [list(row) for row in found.rows] == [['"C"', '"C"']]
 
 
 async def test_documents_can_be_looked_into(reads: ReadStore) -> None:
@@ -388,7 +425,5 @@ async def test_a_long_question_does_not_hold_up_short_ones(reads: ReadStore) -> 
 
 
 def _place(url: str) -> Any:
-    from twofold.config import SqliteURL, parse_url
-
     place = parse_url(url)
     return place.reads_path if isinstance(place, SqliteURL) else place.dsn

@@ -85,13 +85,13 @@ async def test_rows_of_the_last_pages_are_not_loaded_again(store: Any) -> None:
 
 
 async def test_what_another_worker_changed_is_loaded_again(store: Any) -> None:
-    history = await feed(ENROLLED, TEN, TWO, TEN)
+    history = await feed(ENROLLED, TEN, TWO, TEN, TWO)
     here, there = Projector(store, [FAMILIES]), Projector(store, [FAMILIES])
     assert await here.deliver([history.page(0, 2)]) == [Advanced()]
-    assert await there.deliver([history.page(2, 3)]) == [Advanced()]
+    assert await there.deliver([history.page(2, 4)]) == [Advanced()]
     assert await here.deliver([history.page(2, 3)]) == [Fenced()]
-    assert await here.deliver([history.page(3, 4)]) == [Advanced()]
-    assert await total(store) == 22
+    assert await here.deliver([history.page(4, 5)]) == [Advanced()]
+    assert await total(store) == 24
 
 
 async def test_what_stands_before_a_poison_event_is_kept_once(store: Any) -> None:

@@ -57,11 +57,12 @@ def define(cls: type[ReadModel]) -> Projection:
     }
     required = [name for name in _required(cls) if name not in table.key]
     types = frozenset(name_of(event) for event in handlers)
+    table = msgspec.structs.replace(table, folds=tuple(sorted(types)))
     return Projection(cls, table, steps, types, checker(table.key_columns), required)
 
 
 def table_of(cls: type[ReadModel]) -> Table:
-    """The table of a read model; ``DefinitionError`` as for ``define``."""
+    """The table of a read model, without what it folds; ``DefinitionError`` as for ``define``."""
     hints = fields(cls)
     key = marked(cls, KEY)
     if not key:

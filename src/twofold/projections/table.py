@@ -35,13 +35,17 @@ class Index(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True, eq=False):
-    """A table whose rows are values of ``row``, made from its columns in order. ``key`` names the primary key."""
+    """A table whose rows are values of ``row``, made from its columns in order.
+
+    ``key`` names the primary key, and ``folds`` the event types that the rows are made from.
+    """
 
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     indexes: tuple[Index, ...]
     row: Callable[..., Any]
+    folds: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -53,9 +57,9 @@ class Table(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def definition(self) -> str:
-        """Columns and key as text: what must not change under rows that are already there."""
+        """Columns, key and event types as text: what must not change under rows that are already there."""
         columns = ", ".join(f"{column.name} {column.kind}{'?' if column.optional else ''}" for column in self.columns)
-        return f"{columns}; key {', '.join(self.key)}"
+        return f"{columns}; key {', '.join(self.key)}; from {', '.join(self.folds) or 'nothing'}"
 
 
 class Changes(msgspec.Struct, frozen=True):
@@ -66,7 +70,7 @@ class Changes(msgspec.Struct, frozen=True):
 
 
 def definition_changed(table: Table, made_from: str | None) -> StoreRefusedError:
-    """The refusal of a table that holds other columns than the read model has now."""
+    """The refusal of a table that was made from another definition than the read model has now."""
     if made_from is None:
         return StoreRefusedError(
             f"There is a table or view {table.name} that is not a read model of Twofold",
@@ -76,5 +80,5 @@ def definition_changed(table: Table, made_from: str | None) -> StoreRefusedError
     return StoreRefusedError(
         f"The definition of {table.name} has changed (the table: {made_from}; the code: {table.definition})",
         reason="definition-changed",
-        remedy=f"It must be built again: drop table {table.name}; it is then filled from the log at the next start.",
+        remedy=f"It must be built again: drop the table {table.name}, and the next start fills it from the log.",
     )

@@ -179,7 +179,7 @@ def test_sqlite_holds_what_a_naive_fold_gives(
     asyncio.run(_case("sqlite://", history, model, page_max, rows_max, steps))
 
 
-@settings(max_examples=30)
+@settings(max_examples=settings().max_examples // 3)
 @CASES
 def test_postgres_holds_what_a_naive_fold_gives(
     postgres_server_url: str,

@@ -6,24 +6,20 @@ import asyncio
 from collections.abc import Callable, Collection
 from contextlib import suppress
 
-from twofold.errors import NotFoundError, StoreError, StoreRefusedError, TwofoldError
+from twofold.errors import NotFoundError, StoreError, StoreRefusedError
 from twofold.messages import Registry
 from twofold.store.port import EventStore
 from twofold.subscriptions.cohort import Cohort
 from twofold.subscriptions.elsewhere import reach_elsewhere
 from twofold.subscriptions.member import Member
 from twofold.subscriptions.pages import Pages
+from twofold.subscriptions.patience import backoff_seconds, told
 from twofold.subscriptions.port import Subscriber
 from twofold.subscriptions.roster import call_the_roll, checkpoints_of, level
 from twofold.subscriptions.status import SubscriptionStatus
 
 WATCH_SECONDS = 30.0
 """How long one wait for news may last. It only bounds how long a lost connection goes unnoticed while idle."""
-
-
-def backoff_seconds(failures: int) -> float:
-    """How long to rest after so many failures in a row: 50 ms, doubling, at most 5 s."""
-    return min(0.05 * 2.0 ** min(failures - 1, 10), 5.0)
 
 
 class Engine:
@@ -150,7 +146,7 @@ class Engine:
             except Exception as error:  # noqa: BLE001 - whatever it is, each cohort must say it and the watch go on.
                 failures += 1
                 for cohort in self._cohorts:
-                    cohort.retrying(_told(error))
+                    cohort.retrying(told(error))
                 await self._rest(failures)
             for cohort in self._cohorts:
                 cohort.news.set()
@@ -178,7 +174,7 @@ class Engine:
             cohort.retrying(error)
             return False
         except Exception as error:  # noqa: BLE001 - a bug must show in the status, not die in a task nobody awaits.
-            cohort.stop(_told(error))
+            cohort.stop(told(error))
         return True
 
     def _join_the_first(self, cohort: Cohort) -> bool:
@@ -194,12 +190,3 @@ class Engine:
         """Wait before trying again, or until the engine is stopped."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), self._backoff(failures))
-
-
-def _told(error: Exception) -> TwofoldError:
-    """Anything that went wrong as an error that a status can show."""
-    if isinstance(error, TwofoldError):
-        return error
-    found = TwofoldError(f"The engine met {type(error).__name__}: {error}", remedy="This is a bug; please report it.")
-    found.__cause__ = error
-    return found

@@ -38,7 +38,11 @@ class Questions:
         self._lanes = Lanes(self._connections, count_max=pool_max)
 
     async def open(self) -> None:
-        await self._connections.open()
+        """Connect once, so that what is wrong shows at the start."""
+        if self._connections.address.through_pooler:
+            await self._connections.open()
+        else:
+            await self._lanes.fetch("select 1", ())
 
     async def close(self) -> None:
         await self._lanes.close()

@@ -13,7 +13,7 @@ from twofold.store.port import Append, Appended, CriteriaConflict, EventStore, K
 IMPOSSIBLE_VERSION = 2**63 - 1
 
 HALVES_MIN = 16
-"""From how many appends on the callers of one flush may be woken in two halves."""
+"""From how many events on the callers of one flush may be woken in two halves."""
 
 
 Batch: TypeAlias = list[tuple[Append, asyncio.Future[Verdict]]]
@@ -97,7 +97,7 @@ class Appender:
         With ``halves`` and nobody waiting, the first half is woken and takes off before the second is: from then on the
         two take turns, and neither the database nor the callers stand idle.
         """
-        split = self._halves and not self._queue and len(judged) >= HALVES_MIN
+        split = self._halves and not self._queue and len(judged) > 1 and _events(judged) >= HALVES_MIN
         half = len(judged) // 2 if split else len(judged)
         self._take_off()
         _tell(judged[:half])
@@ -159,6 +159,10 @@ def _answer(append: Append, verdict: Verdict) -> Appended:
         )
     assert isinstance(verdict, KeyReused)
     raise KeyReusedError(verdict.key)
+
+
+def _events(judged: Judged) -> int:
+    return sum(verdict.last - verdict.first + 1 for _, verdict in judged if isinstance(verdict, Appended))
 
 
 def _tell(judged: Judged) -> None:

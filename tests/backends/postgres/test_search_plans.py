@@ -139,7 +139,7 @@ async def test_an_append_is_judged_and_written_from_indexes(log: PostgresLog) ->
     )
     async with log._appends.connection() as connection, undone(connection):
         before = await scans(connection)
-        cost = await pages_read(connection, _SQL["append_run"], run.bytes_max, *run.columns())
+        cost = await pages_read(connection, _SQL["append_run"], run.bytes_max, *run.arguments())
         assert await scans(connection) == before
     assert cost < 3000
 

@@ -29,6 +29,10 @@ def literals(item: Item) -> tuple[str, str]:
     return array_literal(item.types), array_literal(item.tags)
 
 
+NUMBERS = frozenset({2, 3, 5, 6, 7, 8, 11, 14, 16, 17, 18})
+"""Which columns of a run are numbers."""
+
+
 class Run:
     """A run of independent appends as rows: appends, touches, events, tags and items, as ``append_run`` knows them."""
 
@@ -52,6 +56,10 @@ class Run:
     def columns(self) -> list[Column]:
         """The rows turned into the arguments of ``append_run``, from ``keys`` on."""
         return list(chain.from_iterable(map(_turned, self._rows, (3, 3, 8, 2, 5))))
+
+    def arguments(self) -> list[object]:
+        """The same for a statement."""
+        return arguments_of(self.columns())
 
     def verdicts(self, answer: asyncpg.Record) -> Iterator[Verdict]:
         """A verdict for each append. One that was replayed has yet to learn its versions."""
@@ -118,6 +126,16 @@ def joined(runs: Sequence[Run]) -> list[Column]:
     ends = accumulate([run.sizes for run in runs], lambda before, sizes: [*map(add, before, sizes)])
     columns = zip(*[run.columns() for run in runs], strict=True)
     return [list(ends), *[list(chain.from_iterable(parts)) for parts in columns]]
+
+
+def arguments_of(columns: Sequence[Column]) -> list[object]:
+    """The columns as the statements take them: numbers as an array literal, because the driver looks at each element of a
+    list of numbers for a quarter of a microsecond, and a large append has several of those for each event."""
+    return [_numbers(column) if index in NUMBERS else column for index, column in enumerate(columns)]
+
+
+def _numbers(column: Column) -> str:
+    return f"{{{','.join(map(str, column))}}}".replace("None", "null")
 
 
 def alone(append: Append) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from twofold.backends.postgres.batch import Run, alone, arguments_of_one, joined, literals, verdict_of_one
+from twofold.backends.postgres.batch import Run, alone, arguments_of, arguments_of_one, joined, literals, verdict_of_one
 from twofold.backends.postgres.connection import Connection, Connections
 from twofold.backends.postgres.failures import append_failure
 from twofold.backends.postgres.migrations import Migrations
@@ -166,10 +166,10 @@ async def _append_runs(connection: Connection, batch: Sequence[Append]) -> list[
     runs = [Run([batch[index] for index in indexes]) for indexes in independent_runs(batch)]
     bytes_max = max([run.bytes_max for run in runs], default=0)
     if len(runs) == 1:
-        answers = await connection.fetch(_APPEND["append_run"], bytes_max, *runs[0].columns())
+        answers = await connection.fetch(_APPEND["append_run"], bytes_max, *runs[0].arguments())
     else:
         ends, *columns = joined(runs)
-        answers = await connection.fetch(_APPEND["append_runs"], ends, bytes_max, *columns)
+        answers = await connection.fetch(_APPEND["append_runs"], ends, bytes_max, *arguments_of(columns))
     return [verdict for run, answer in zip(runs, answers, strict=True) for verdict in run.verdicts(answer)]
 
 

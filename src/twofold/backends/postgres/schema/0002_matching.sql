@@ -96,9 +96,22 @@ end $$;
 create function newest_match(types text[], tags text[], after bigint) returns bigint stable language plpgsql as $$
 declare
     endless constant bigint := 9223372036854775807;
-    driver integer := rarest(types, tags, null, after);
-    others text[] := case when driver > 0 then array_remove(tags, tags[driver]) else tags end;
+    near constant bigint := 2048;
+    driver integer;
+    others text[];
 begin
+    -- Most conditions are about the last few events. There, to put the lists of the tags together costs less than to
+    -- find out which of them is the shortest.
+    if cardinality(tags) > 1 and (select e.position from events e order by e.position desc limit 1) <= after + near then
+        return (
+            select t.position from event_tags t
+            where t.tag = any (tags) and t.position > after and (cardinality(types) = 0 or t.type = any (types))
+            group by t.position having count(*) = cardinality(tags)
+            order by t.position desc limit 1
+        );
+    end if;
+    driver := rarest(types, tags, null, after);
+    others := case when driver > 0 then array_remove(tags, tags[driver]) else tags end;
     if driver > 0 then
         return (
             select t.position from event_tags t

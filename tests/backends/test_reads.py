@@ -292,9 +292,8 @@ async def _drop(reads: Any, name: str, *, create: bool = False) -> None:
             await connection.execute(sql)
 
 
+@pytest.mark.parametrize("reads_url", ["file", "postgres"], indirect=True)
 async def test_rows_and_checkpoints_outlive_a_restart(reads_url: str) -> None:
-    if reads_url == "sqlite://":
-        pytest.skip("memory forgets")
     first, second = read_store(reads_url), read_store(reads_url)
     await first.open()
     await save(first, Keys(key=1))
@@ -336,9 +335,8 @@ async def test_texts_sort_by_their_bytes(reads: ReadStore) -> None:
     assert [row.key for row in await reads.select(EVERYTHING, "order by key", {})] == ["A", "B", "_", "a", "b", "ä"]
 
 
+@pytest.mark.parametrize("reads_url", ["postgres"], indirect=True)  # SQLite knows no locales.
 async def test_texts_sort_by_their_bytes_whatever_the_locale_of_the_database(reads: ReadStore) -> None:
-    if isinstance(reads, SqliteReads):
-        pytest.skip("SQLite knows no locales")
     await save(reads, Everything(key="a"))
     found = await reads.query("select pg_collation_for(key), pg_collation_for(tier) from everything", {})
     assert [list(row) for row in found.rows] == [['"C"', '"C"']]

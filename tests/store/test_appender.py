@@ -231,3 +231,32 @@ async def test_what_no_backend_takes_is_refused_at_the_edge(log: SlowLog, bad: A
     assert refused.value.what == what
     assert refused.value.remedy
     assert log.batches == []
+
+
+@pytest.mark.parametrize(("halves", "batches"), [(True, [32, 16, 16, 16, 16]), (False, [32, 32, 32])])
+async def test_the_callers_of_one_flush_may_take_turns_in_two_halves(
+    log: SlowLog, halves: bool, batches: list[int]
+) -> None:
+    appender = Appender(log, halves=halves)
+
+    async def caller(number: int) -> None:
+        for _ in range(3):
+            await appender.append(append(f"s-{number}"))
+
+    await asyncio.gather(*(caller(number) for number in range(32)))
+
+    assert log.batches == batches
+    assert (await log.head()).position == 96
+
+
+async def test_a_few_callers_with_many_events_take_turns_too(log: SlowLog) -> None:
+    appender = Appender(log, halves=True)
+    large = Append(events=(event(),) * 10)
+
+    async def caller() -> None:
+        for _ in range(2):
+            await appender.append(large)
+
+    await asyncio.gather(*(caller() for _ in range(4)))
+
+    assert log.batches == [4, 2, 2]

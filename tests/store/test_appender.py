@@ -233,10 +233,18 @@ async def test_what_no_backend_takes_is_refused_at_the_edge(log: SlowLog, bad: A
     assert log.batches == []
 
 
+class DistantLog(SlowLog):
+    """A log that is as far away as a few turns of the loop."""
+
+    async def append(self, batch: Sequence[Append]) -> list[Verdict]:
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return await super().append(batch)
+
+
 @pytest.mark.parametrize(("halves", "batches"), [(True, [32, 16, 16, 16, 16]), (False, [32, 32, 32])])
-async def test_the_callers_of_one_flush_may_take_turns_in_two_halves(
-    log: SlowLog, halves: bool, batches: list[int]
-) -> None:
+async def test_the_callers_of_one_flush_may_take_turns_in_two_halves(halves: bool, batches: list[int]) -> None:
+    log = DistantLog()
     appender = Appender(log, halves=halves)
 
     async def caller(number: int) -> None:
@@ -249,7 +257,8 @@ async def test_the_callers_of_one_flush_may_take_turns_in_two_halves(
     assert (await log.head()).position == 96
 
 
-async def test_a_few_callers_with_many_events_take_turns_too(log: SlowLog) -> None:
+async def test_a_few_callers_with_many_events_take_turns_too() -> None:
+    log = DistantLog()
     appender = Appender(log, halves=True)
     large = Append(events=(event(),) * 10)
 

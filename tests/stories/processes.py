@@ -38,9 +38,10 @@ def together(count: int, work: Callable[..., T], *given: object) -> list[T]:
     for process, heard in started:
         process.join()
         heard.close()
+    # The first to fail breaks the barrier for the others, whose errors say no more than that.
     failed = [answer for answer in answers if isinstance(answer, BaseException)]
-    if failed:
-        raise failed[0]
+    for failure in sorted(failed, key=lambda error: "BrokenBarrier" in str(error)):
+        raise failure
     return answers
 
 

@@ -54,7 +54,9 @@ class _Draft(Append, frozen=True):
 @st.composite
 def drawn_appends(draw: st.DrawFn) -> _Draft:
     events = draw(st.lists(drawn_events(), max_size=4))
-    expected = draw(st.dictionaries(st.sampled_from(STREAMS), st.sampled_from((0, 0, 0, 0, 1, -1)), max_size=2))
+    expected: dict[str, int] = draw(
+        st.dictionaries(st.sampled_from(STREAMS), st.sampled_from((0, 0, 0, 0, 1, -1)), max_size=2)
+    )
     criteria = draw(st.lists(drawn_criteria(), max_size=2))
     conditions = [Condition(one, draw(st.sampled_from((0, 0, 0, -1, -5)))) for one in criteria]
     key = draw(st.none() | st.sampled_from(("k1", "k2", "k3", "k4")))

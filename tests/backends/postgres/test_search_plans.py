@@ -23,17 +23,19 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 _SQL = load_page("twofold.backends.postgres", "append.sql")
 
-HOT, RARE = "country=uk", "customer=7"
+HOT, SOME, RARE = "country=uk", "customer=9", "customer=7"
 EVENTS, RARELY = 100_000, 25_000
 
 _FILL = """
-insert into events select n, 'order-' || n, 1, 'Type' || n % 2, 1, '{}', '{}' from generate_series(1, $1) n;
+insert into events select n, 'order-' || n, 1, case when n > $1 * 0.8 then 'Late' else 'Type' || n % 2 end, 1, '{}', '{}'
+from generate_series(1, $1) n;
 """
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["unknown", "analyzed"])
 async def log(postgres_server_url: str, request: pytest.FixtureRequest) -> AsyncIterator[PostgresLog]:
-    """Every event is tagged with the country, every 25,000th with the customer; one in two is of each type.
+    """Every event is tagged with the country, every 500th and 25,000th with a customer. One in two is of each type, until
+    late in the log another one takes over.
 
     What the planner does not know must not mislead it, nor what it does: that one type in three is rare it cannot.
     """
@@ -47,10 +49,10 @@ async def log(postgres_server_url: str, request: pytest.FixtureRequest) -> Async
             for shape in SHAPES.values():
                 await log.read(criteria=shape, category="order")
             await beside.execute(_FILL.replace("$1", str(EVENTS)))
-            await beside.execute(f"insert into event_tags select '{HOT}', position, type from events")
-            await beside.execute(
-                f"insert into event_tags select '{RARE}', position, type from events where position % {RARELY} = 0"
-            )
+            for tag, every in ((HOT, 1), (SOME, 500), (RARE, RARELY)):
+                await beside.execute(
+                    f"insert into event_tags select '{tag}', position, type from events where position % {every} = 0"
+                )
             if request.param == "analyzed":
                 await beside.execute("analyze events, event_tags")
             await log.append([Append((NewEvent("rare-1", "Rare", 1, b"{}", b"{}", (HOT,)),))])
@@ -64,6 +66,7 @@ SHAPES = {
     "tag and type": Criteria.of(tags=[HOT], types=["Rare"]),
     "types": Criteria.of(types=["Rare", "Type0"]),
     "alternatives": Criteria.of(tags=[HOT, RARE]) | Criteria.of(types=["Rare"]) | Criteria.of(tags=["a=b"]),
+    "tag and late type": Criteria.of(tags=[SOME], types=["Late"]),
     "unknown tag": Criteria.of(tags=[HOT, "a=b"]),
 }
 
@@ -119,7 +122,7 @@ async def test_a_condition_of_every_shape_is_judged_from_an_index(log: PostgresL
 
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_the_newest_event_that_matches_is_found(log: PostgresLog, shape: str) -> None:
-    newest = {"hot and rare tag": EVENTS, "unknown tag": None}.get(shape, EVENTS + 1)
+    newest = {"hot and rare tag": EVENTS, "unknown tag": None, "tag and late type": EVENTS}.get(shape, EVENTS + 1)
     (verdict,) = await log.append([_judging(SHAPES[shape], 0)])
     assert (verdict.found if isinstance(verdict, CriteriaConflict) else None) == newest
 

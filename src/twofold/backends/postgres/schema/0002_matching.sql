@@ -4,8 +4,8 @@
 -- what is of another type, which for a rare one is the whole log.
 
 -- What an item's search should start from, the shortest list of events after a position: the number of a tag, or 0
--- for the types together, or -1 for the category. Each list is sampled, most often a little. One that ends within its
--- sample is known exactly; of longer ones, that whose sample reaches farthest is the thinnest.
+-- for the types together, or -1 for the category. The lists are sampled, more and more of them until one ends, most often
+-- at once. Where all are longer than the last sample, that whose sample reaches farthest is taken for the thinnest.
 create function rarest(types text[], tags text[], category text, after bigint) returns integer
 stable language plpgsql as $$
 declare
@@ -16,7 +16,7 @@ begin
     if category is null and cardinality(types) = 0 and cardinality(tags) < 2 then
         return case when cardinality(tags) = 1 then 1 else -1 end;
     end if;
-    foreach sample in array array[16, 128] loop
+    foreach sample in array array[16, 64, 256, 1024, 4096] loop
         select * into best from (
             select g.number::integer as candidate, count(l.position) as entries, max(l.position) as farthest
             from unnest(tags) with ordinality g(tag, number) left join lateral (

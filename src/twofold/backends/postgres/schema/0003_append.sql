@@ -123,9 +123,10 @@ begin
         for judged in
             select i.append, i.condition, max(i.position) as position from (
                 select i.append, i.condition, case when i.after < newest and not exists (
-                    select from unnest(i.tags::text[]) t(tag) where not exists (
-                        select from event_tags e where e.tag = t.tag and e.position > i.after limit 1
-                    ) limit 1
+                    select from unnest(i.tags::text[]) t(tag) where (
+                        select e.position from event_tags e
+                        where e.tag = t.tag and e.position > i.after order by e.position limit 1
+                    ) is null
                 ) then newest_match(i.types::text[], i.tags::text[], i.after) end as position
                 from unnest(item_append, item_condition, item_after, item_types, item_tags)
                     i(append, condition, after, types, tags)

@@ -92,9 +92,21 @@ async def test_a_notification_speaks_for_all_appends_of_a_while(
     assert await heard.get() == "nothing before this"
 
 
-async def test_whoever_waits_for_a_closed_log_is_not_left_alone(place: PostgresURL) -> None:
+@pytest.mark.usefixtures("_hints_only")
+async def test_a_schema_with_the_longest_name_is_heard_of_too(place: PostgresURL, beside: Outsider) -> None:
+    long = PostgresURL(place.dsn, schema="ö" * 31)
+    async with opened(here := log_at(long), there := log_at(long)):
+        await asyncio.gather(listening(here), listening(there))
+        waiting = asyncio.ensure_future(here.wait(0, timeout_seconds=FOREVER_SECONDS))
+        await asyncio.sleep(0)
+        await appended(there, append())
+        assert await waiting == 1
+    await beside.execute(f'drop schema "{long.schema}" cascade')
+
+
+async def test_a_log_that_is_opened_again_has_forgotten_nothing(place: PostgresURL) -> None:
     log = log_at(place)
-    for _ in range(3):
+    for times in range(1, 4):
         async with opened(log):
             await appended(log, append())
-            assert await log.wait(0, timeout_seconds=FOREVER_SECONDS) >= 1
+            assert await log.wait(times - 1, timeout_seconds=FOREVER_SECONDS) == times

@@ -64,7 +64,7 @@ class PostgresLog:
         self._migrations = Migrations(self._reads, schema)
         self._migrate = migrate
         listens = Connections(url, schema, settings={"application_name": f"twofold listen {schema}"[:63]})
-        self._news = News(listens.connect, f"twofold {schema}"[:63])
+        self._news = News(listens.connect, f"twofold {schema}")
 
     def __repr__(self) -> str:
         return f"PostgresLog({self._reads.address})"

@@ -33,7 +33,7 @@ class News:
 
     def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection[asyncpg.Record]]], channel: str) -> None:
         self._connect = connect
-        self._channel = channel
+        self._channel = channel.encode()[:63].decode(errors="ignore")  # A longer name is refused.
         self._task: asyncio.Task[None] | None = None
         self._forget()
 

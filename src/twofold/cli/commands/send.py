@@ -38,7 +38,16 @@ def command(
 def show(receipt: Receipt, *, as_json: bool) -> None:
     """Print the receipt."""
     if as_json:
-        write_json(receipt)
+        write_json(
+            {
+                "command_id": receipt.command_id,
+                "first": receipt.first,
+                "position": receipt.position,
+                "versions": receipt.versions,
+                "replayed": receipt.replayed,
+                "token": receipt.token,
+            }
+        )
         return
     streams = ", ".join(f"{stream} at version {version}" for stream, version in receipt.versions.items())
     write_fields(

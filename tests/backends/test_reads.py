@@ -342,6 +342,14 @@ async def test_texts_sort_by_their_bytes_whatever_the_locale_of_the_database(rea
     assert [list(row) for row in found.rows] == [['"C"', '"C"']]
 
 
+async def test_a_question_cannot_change_what_keeps_it_from_writing(reads: ReadStore) -> None:
+    for local in ("true", "false"):
+        with pytest.raises(QueryError):
+            await reads.query(f"select set_config('default_transaction_read_only', 'off', {local})", {})
+    with pytest.raises(QueryError):
+        await reads.query("delete from everything returning key", {})
+
+
 async def test_documents_can_be_looked_into(reads: ReadStore) -> None:
     await save(reads, Everything(key="a", names=["x", "y"]), Everything(key="b"))
     found = await reads.query(

@@ -51,6 +51,9 @@ class Questions:
     async def rows(self, sql: str, params: Mapping[str, object]) -> list[asyncpg.Record]:
         """What one statement finds. ``QueryError`` for what PostgreSQL refuses, for writing, and for taking too long."""
         text, statement = spelled(sql)
+        if "set_config" in statement.words:
+            # It would outlive the question, and could take away what keeps the next ones from writing.
+            raise QueryError("A question cannot change settings (set_config)", remedy="Only read in a question.")
         given = statement.values(params)
         try:
             values = [param(value) for value in given]

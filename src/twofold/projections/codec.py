@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import starmap
@@ -14,7 +14,7 @@ import msgspec
 from msgspec.inspect import FrozenSetType, SetType
 
 from twofold.projections.columns import holds
-from twofold.projections.table import Column, Key, Table
+from twofold.projections.table import Column, Key, Kind, Table
 
 Convert: TypeAlias = Callable[[Any], Any]
 Converters: TypeAlias = tuple[Convert | None, Convert | None]
@@ -24,20 +24,20 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class Codec:
-    """The rows of one table as columns of driver values and back. ``converters`` are the backend's, column by column.
+    """The rows of one table as columns of driver values and back. ``kinds`` are the backend's own converters.
 
     A value that the database could not give back as it is raises ``TypeError``, ``ValueError`` or ``OverflowError``.
     """
 
-    def __init__(self, table: Table, converters: Callable[[Column], Converters]) -> None:
+    def __init__(self, table: Table, kinds: Mapping[Kind, Converters]) -> None:
         self._row = table.row
-        found = [converters(column) for column in table.columns]
+        found = [_converters(column, kinds) for column in table.columns]
         self._there = [
             (attrgetter(column.name), _or_none(there) if there is not None and column.optional else there)
             for column, (there, _) in zip(table.columns, found, strict=True)
         ]
         self._back = [(index, _or_none(back)) for index, (_, back) in enumerate(found) if back is not None]
-        self._key = [converters(column)[0] for column in table.key_columns]
+        self._key = [_converters(column, kinds)[0] for column in table.key_columns]
 
     def columns(self, rows: Collection[Any]) -> list[list[Any]]:
         """One list for each column of the table."""
@@ -116,3 +116,22 @@ def json_converters(column: Column) -> Converters:
 
 def _or_none(convert: Convert) -> Convert:
     return lambda value: None if value is None else convert(value)
+
+
+class Statements(msgspec.Struct, frozen=True, eq=False):
+    """The statements of one table, as a backend spells them, and its codec."""
+
+    create: str
+    indexes: tuple[str, ...]
+    select: str
+    load: str
+    upsert: str
+    codec: Codec
+
+
+def _converters(column: Column, kinds: Mapping[Kind, Converters]) -> Converters:
+    if column.kind == "enum":
+        return enum_converters(column)
+    if column.kind == "json":
+        return json_converters(column)
+    return kinds.get(column.kind, (None, None))

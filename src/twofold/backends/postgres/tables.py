@@ -10,17 +10,14 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from twofold.backends.postgres.connection import quoted
 from twofold.projections.codec import (
     Codec,
     Converters,
-    enum_converters,
+    Statements,
     exact,
     finite,
     from_microseconds,
-    json_converters,
     to_microseconds,
     utc,
 )
@@ -59,25 +56,6 @@ _CONVERTERS: dict[Kind, Converters] = {
 }
 
 
-def _converters(column: Column) -> Converters:
-    if column.kind == "enum":
-        return enum_converters(column)
-    if column.kind == "json":
-        return json_converters(column)
-    return _CONVERTERS.get(column.kind, (None, None))
-
-
-class Statements(msgspec.Struct, frozen=True, eq=False):
-    """The statements of one table, and its codec."""
-
-    create: str
-    indexes: tuple[str, ...]
-    select: str
-    load: str
-    upsert: str
-    codec: Codec
-
-
 @lru_cache(maxsize=1024)
 def statements(table: Table) -> Statements:
     """Everything that is said to PostgreSQL about a table. Identifiers come from the code, and are plain names."""
@@ -102,7 +80,7 @@ def statements(table: Table) -> Statements:
         select=_SQL["select_rows"].format(**words),
         load=_SQL["load_rows"].format(**words),
         upsert=_SQL["write_rows"].format(**words | {"columns": ", ".join(map(quoted, table.names))}),
-        codec=Codec(table, _converters),
+        codec=Codec(table, _CONVERTERS),
     )
 
 

@@ -2,7 +2,7 @@
 
 what is said        Command, Event, Query, Key, Tag, Indexed, stored_as, upcasts
 commands → events   Aggregate, Boundary, decide, decides, by, evolve, snapshots, Rejected
-events → rows       ReadModel, evolve
+events → rows       ReadModel, evolve, by, grouped, REMOVED
 questions → answers answers, Reader
 all together        App, Receipt; twofold.sync for scripts; twofold.testing for tests
 what went wrong     TwofoldError and everything below it, in twofold.errors
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from twofold.app import App
-    from twofold.deciders import Aggregate, Boundary, Receipt, by, decide, decides, snapshots
+    from twofold.deciders import Aggregate, Boundary, Receipt, decide, decides, snapshots
     from twofold.errors import BehindError, ConflictError, NotFoundError, Rejected, TwofoldError
     from twofold.messages import (
         Command,
@@ -28,15 +28,17 @@ if TYPE_CHECKING:
         Recorded,
         Tag,
         Upcaster,
+        by,
         evolve,
         stored_as,
         upcasts,
     )
-    from twofold.projections import ReadModel
+    from twofold.projections import REMOVED, ReadModel, Removed, grouped
     from twofold.queries import Reader, answers
     from twofold.store.criteria import Criteria
 
 __all__ = [
+    "REMOVED",
     "Aggregate",
     "App",
     "BehindError",
@@ -56,6 +58,7 @@ __all__ = [
     "Receipt",
     "Recorded",
     "Rejected",
+    "Removed",
     "Tag",
     "TwofoldError",
     "Upcaster",
@@ -64,6 +67,7 @@ __all__ = [
     "decide",
     "decides",
     "evolve",
+    "grouped",
     "snapshots",
     "stored_as",
     "upcasts",
@@ -71,10 +75,10 @@ __all__ = [
 
 _HOMES = {
     "twofold.app": "App",
-    "twofold.deciders": "Aggregate Boundary Receipt by decide decides snapshots",
+    "twofold.deciders": "Aggregate Boundary Receipt decide decides snapshots",
     "twofold.errors": "BehindError ConflictError NotFoundError Rejected TwofoldError",
-    "twofold.messages": "Command Event Indexed Key Metadata OpaqueEvent Query Recorded Tag Upcaster evolve stored_as upcasts",
-    "twofold.projections": "ReadModel",
+    "twofold.messages": "Command Event Indexed Key Metadata OpaqueEvent Query Recorded Tag Upcaster by evolve stored_as upcasts",
+    "twofold.projections": "REMOVED ReadModel Removed grouped",
     "twofold.queries": "Reader answers",
     "twofold.store.criteria": "Criteria",
 }

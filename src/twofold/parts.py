@@ -13,7 +13,7 @@ from twofold.deciders.definition import Definition
 from twofold.errors import DefinitionError
 from twofold.messages import Command, Event, Query, Registry, Upcaster
 from twofold.messages.handlers import evolvers
-from twofold.projections import Projection, ReadModel, define
+from twofold.projections import Projection, ReadModel, define, groups_of
 from twofold.queries import ANSWERS, Answerer, answerer
 
 
@@ -51,10 +51,12 @@ def sort_parts(parts: Sequence[object]) -> Parts:
         *(decision_over(part, definitions) for part in once if callable(part) and hasattr(part, DECIDES)),
     ]
     answerers = [answerer(part) for part in once if callable(part) and hasattr(part, ANSWERS)]
+    projections = [define(cls) for cls in read_models]
+    groups_of(projections)
     return Parts(
         definitions=definitions,
         decisions=by_command(decisions),
-        projections=[define(cls) for cls in read_models],
+        projections=projections,
         answerers=answerers,
         registry=Registry(
             events=_events(once, decisions, read_models),

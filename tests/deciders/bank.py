@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from twofold.deciders import Aggregate, Boundary, Receipt, by, decide, decides, snapshots
+from twofold.deciders import Aggregate, Boundary, Receipt, decide, decides, snapshots
 from twofold.deciders.decision import Decision, by_command, decision_over, decisions_of, definition_of
 from twofold.deciders.handling import Handling
 from twofold.deciders.states import States
 from twofold.errors import Rejected
-from twofold.messages import Command, Context, Event, Key, Recorded, Registry, Tag, evolve
+from twofold.messages import Command, Context, Event, Key, Recorded, Registry, Tag, by, evolve
 from twofold.store.appender import Appender
 from twofold.store.port import EventStore, SnapshotStore
 

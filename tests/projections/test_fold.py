@@ -13,6 +13,7 @@ from tests.projections.school import BookingView, ChildAdded, CourseBooked, Fami
 from twofold.errors import FoldError
 from twofold.messages import Event, Key, OpaqueEvent, Recorded, evolve
 from twofold.projections import Projection, ReadModel, define
+from twofold.testing.rows import group_about
 
 
 def recorded(*history: tuple[str, Event]) -> list[Recorded[Any]]:
@@ -23,8 +24,10 @@ def recorded(*history: tuple[str, Event]) -> list[Recorded[Any]]:
 
 
 def fold(projection: Projection, events: Sequence[Recorded[Any]], rows: dict[Any, Any] | None = None) -> dict[Any, Any]:
-    touches, _ = projection.touches(events)
-    return projection.fold(touches, rows or {})
+    page = group_about(projection).page(events)
+    page.folds[projection.cls].rows.update(rows or {})
+    page.fold()
+    return dict(page.folds[projection.cls].changed)
 
 
 def test_a_row_begins_with_its_defaults_at_its_first_event() -> None:

@@ -33,6 +33,7 @@ from twofold.messages.markers import KEY
 from twofold.projections import Projection, Projector, ReadModel, ReadStore, define
 from twofold.subscriptions import Engine
 from twofold.testing.memory import MemoryLog
+from twofold.testing.rows import group_about
 
 History = list[tuple[str, Event]]
 
@@ -111,9 +112,11 @@ def naive(projection: Projection, recorded: Sequence[Recorded[Event]]) -> tuple[
         if event.type not in projection.types:
             continue
         try:
-            touches, keys = projection.touches([event])
-            known = {key: msgspec.json.decode(rows[key], type=projection.cls) for key in keys if key in rows}
-            changed = projection.fold(touches, known)
+            page = group_about(projection).page([event])
+            known = {key: msgspec.json.decode(row, type=projection.cls) for key, row in rows.items()}
+            page.folds[projection.cls].rows.update(known)
+            page.fold()
+            changed = page.folds[projection.cls].changed
         except FoldError as error:
             return rows, error.position
         rows |= {key: msgspec.json.encode(row) for key, row in changed.items()}

@@ -9,9 +9,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from twofold.deciders import Aggregate, Boundary, by, decide, decides
+from twofold.deciders import Aggregate, Boundary, decide, decides
 from twofold.errors import Rejected
-from twofold.messages import Command, Event, Key, Recorded, Tag, evolve
+from twofold.messages import Command, Event, Key, Recorded, Tag, by, evolve
 from twofold.projections import ReadModel
 
 

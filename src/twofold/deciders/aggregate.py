@@ -9,6 +9,7 @@ import msgspec
 
 from twofold.deciders.definition import SNAPSHOTS
 from twofold.errors import DefinitionError
+from twofold.messages.handlers import By
 from twofold.messages.keyword import KeywordOnly
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -43,18 +44,6 @@ class Boundary(_State):
     It is about the events whose types it evolves and that carry a tag for each of its ``Key`` fields. A decision
     holds only if no other such event was appended meanwhile. (The idea: Pellegrini, "Killing the aggregate", 2023.)
     """
-
-
-class By:
-    """Where a decision finds a key: the command's field names, in the order of the ``Key`` fields."""
-
-    def __init__(self, *names: str) -> None:
-        self.names = names
-
-
-def by(*names: str) -> By:
-    """``Annotated[Account, by("source_id")]``: this account's key is the command's ``source_id``."""
-    return By(*names)
 
 
 @overload

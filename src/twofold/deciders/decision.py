@@ -8,10 +8,10 @@ from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
-from twofold.deciders.aggregate import DECIDE, Aggregate, Boundary, By
+from twofold.deciders.aggregate import DECIDE, Aggregate, Boundary
 from twofold.deciders.definition import Definition, Subject, define
 from twofold.errors import DefinitionError
-from twofold.messages.handlers import methods_with, parameter_hint
+from twofold.messages.handlers import By, methods_with, parameter_hint
 from twofold.messages.markers import hints
 from twofold.messages.message import Command, Event
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from types import CodeType
 from typing import Any
@@ -11,7 +12,7 @@ from urllib.parse import quote
 import msgspec
 
 from twofold.errors import DefinitionError, InvalidInputError
-from twofold.messages.handlers import EvolveHandler, evolvers
+from twofold.messages.handlers import PLAIN, EvolveHandler, evolvers
 from twofold.messages.markers import KEY, fields, marked
 from twofold.messages.message import Event
 from twofold.messages.naming import name_of, snake_name_of, version_of
@@ -97,6 +98,8 @@ def define(cls: type[Any], *, is_boundary: bool) -> Definition:
                 remedy="It needs one: state begins before any event.",
             )
     handlers = evolvers(cls)
+    for handler in handlers.values():
+        _refuse_wishes(handler)
     if is_boundary and not handlers:
         raise DefinitionError(
             f"{cls.__name__} folds no event", cls, remedy="Add an @evolve: its criteria come from it."
@@ -110,6 +113,15 @@ def define(cls: type[Any], *, is_boundary: bool) -> Definition:
         code=fingerprint(cls, handlers),
         snapshot_every=_snapshot_every(cls),
     )
+
+
+def _refuse_wishes(handler: EvolveHandler) -> None:
+    if handler.mark != PLAIN or len(inspect.signature(handler.function).parameters) != 2:
+        raise DefinitionError(
+            f"{handler.function.__qualname__} asks for what only a read model's fold can have",
+            handler.function,
+            remedy="Write @evolve without arguments, and (self, event: SomeEvent).",
+        )
 
 
 def _snapshot_every(cls: type) -> int:

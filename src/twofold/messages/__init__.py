@@ -1,6 +1,6 @@
 """WHAT IS SAID: commands, events and queries, their names, and what is recorded with them."""
 
-from twofold.messages.handlers import evolve
+from twofold.messages.handlers import by, evolve
 from twofold.messages.markers import Indexed, Key, Tag
 from twofold.messages.message import Command, Event, Message, OpaqueEvent, Query
 from twofold.messages.metadata import Context, Metadata, Recorded, new_id
@@ -22,6 +22,7 @@ __all__ = [
     "Registry",
     "Tag",
     "Upcaster",
+    "by",
     "evolve",
     "name_of",
     "new_id",

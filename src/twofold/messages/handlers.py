@@ -19,10 +19,31 @@ F = TypeVar("F", bound=Callable[..., Any])
 _EVOLVE = "__twofold_evolve__"
 
 
-class Evolve(msgspec.Struct, frozen=True):
-    """The mark that ``@evolve`` leaves on a function. ``key`` gives the key of the row that an event changes."""
+class Evolve(msgspec.Struct, frozen=True, kw_only=True):
+    """The mark that ``@evolve`` leaves on a function; see there."""
 
     key: Callable[[Any], object] | None = None
+    where: str | None = None
+    creates: bool = False
+    if_exists: bool = False
+    moves: bool = False
+    always: bool = False
+
+
+PLAIN = Evolve()
+"""The mark without any wish: all that a decider's fold may have."""
+
+
+class By:
+    """Which fields hold a key, in the order of the ``Key`` fields."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+
+def by(*names: str) -> By:
+    """``Annotated[Account, by("source_id")]``: the one whose key is the message's ``source_id``."""
+    return By(*names)
 
 
 class EvolveHandler(msgspec.Struct, frozen=True):
@@ -37,20 +58,47 @@ class EvolveHandler(msgspec.Struct, frozen=True):
 @overload
 def evolve(function: F, /) -> F: ...
 @overload
-def evolve(*, key: Callable[[Any], object]) -> Callable[[F], F]: ...
-def evolve(function: F | None = None, /, *, key: Callable[[Any], object] | None = None) -> F | Callable[[F], F]:
+def evolve(
+    *,
+    key: Callable[[Any], object] | None = None,
+    where: str | None = None,
+    creates: bool = False,
+    if_exists: bool = False,
+    moves: bool = False,
+    always: bool = False,
+) -> Callable[[F], F]: ...
+def evolve(
+    function: F | None = None,
+    /,
+    *,
+    key: Callable[[Any], object] | None = None,
+    where: str | None = None,
+    creates: bool = False,
+    if_exists: bool = False,
+    moves: bool = False,
+    always: bool = False,
+) -> F | Callable[[F], F]:
     """Mark a method ``(self, event: SomeEvent) -> None`` that changes ``self`` as the event says.
 
     It must be pure: no clock, database or randomness. Annotate the event as ``Recorded[SomeEvent]`` to get its
-    position and metadata too, and as ``A | B`` to take several types. ``key`` is for read models: the key of the
-    row that the event changes (a tuple where the key has several fields, a list of keys where it changes several rows).
+    position and metadata too, and as ``A | B`` to take several types. The rest is for read models:
+
+    - ``key`` gives the key of the row that the event changes: a tuple where the key has several fields, a list of keys
+      where it changes several rows;
+    - ``where`` names an indexed column: the event changes every row that holds the event's value there (its field of
+      that name, else its stream's id, or what ``key`` gives);
+    - ``creates``: this event begins the row. Other events on a row that does not exist are then errors,
+      except with ``if_exists``, which lets them pass;
+    - ``moves``: the method may assign the key, and the row moves;
+    - ``always``: the method runs after each of the others, whichever event it was: ``(self, event: Recorded[Event])``.
     """
+    mark = Evolve(key=key, where=where, creates=creates, if_exists=if_exists, moves=moves, always=always)
 
-    def mark(marked: F) -> F:
-        setattr(marked, _EVOLVE, Evolve(key))
-        return marked
+    def marked(function: F) -> F:
+        setattr(function, _EVOLVE, mark)
+        return function
 
-    return mark(function) if function is not None else mark
+    return marked(function) if function is not None else marked
 
 
 def evolvers(cls: type) -> Mapping[type[Event], EvolveHandler]:
@@ -61,6 +109,8 @@ def evolvers(cls: type) -> Mapping[type[Event], EvolveHandler]:
     """
     found: dict[type[Event], EvolveHandler] = {}
     for function in methods_with(cls, _EVOLVE):
+        if mark_of(function).always:
+            continue
         hint = parameter_hint(function, "event")
         for event_type, recorded in _event_types(hint, function):
             if event_type in found:
@@ -70,8 +120,28 @@ def evolvers(cls: type) -> Mapping[type[Event], EvolveHandler]:
                     function,
                     remedy="Keep one of them.",
                 )
-            found[event_type] = EvolveHandler(function, event_type, recorded, getattr(function, _EVOLVE))
+            found[event_type] = EvolveHandler(function, event_type, recorded, mark_of(function))
     return found
+
+
+def mark_of(function: Callable[..., Any]) -> Evolve:
+    """What ``@evolve`` left on this method."""
+    mark: Evolve = getattr(function, _EVOLVE)
+    return mark
+
+
+def always_of(cls: type) -> Callable[[Any, Any], None] | None:
+    """The method that runs after each of the others. ``DefinitionError`` for a second one."""
+    found = [function for function in methods_with(cls, _EVOLVE) if mark_of(function).always]
+    if len(found) > 1:
+        raise DefinitionError(f"{cls.__name__} has two folds for every event", *found, remedy="Keep one of them.")
+    if found and parameter_hint(found[0], "event") != Recorded[Event]:
+        raise DefinitionError(
+            f"{found[0].__qualname__} is for every event",
+            found[0],
+            remedy="Annotate its parameter so: (self, event: Recorded[Event]).",
+        )
+    return found[0] if found else None
 
 
 def methods_with(cls: type, mark: str) -> list[Callable[..., Any]]:

@@ -2,25 +2,32 @@
 
 from twofold.projections.definition import by_name, define, table_of
 from twofold.projections.fold import Projection
-from twofold.projections.model import ReadModel
+from twofold.projections.group import Group, Page, grouped, groups_of
+from twofold.projections.model import REMOVED, ReadModel, Removed
 from twofold.projections.port import Advance, Found, ReadStore
 from twofold.projections.projector import Projector
 from twofold.projections.table import Changes, Column, Index, Key, Kind, Table
 
 __all__ = [
+    "REMOVED",
     "Advance",
     "Changes",
     "Column",
     "Found",
+    "Group",
     "Index",
     "Key",
     "Kind",
+    "Page",
     "Projection",
     "Projector",
     "ReadModel",
     "ReadStore",
+    "Removed",
     "Table",
     "by_name",
     "define",
+    "grouped",
+    "groups_of",
     "table_of",
 ]

@@ -37,7 +37,8 @@ class Codec:
             for column, (there, _) in zip(table.columns, found, strict=True)
         ]
         self._back = [(index, _or_none(back)) for index, (_, back) in enumerate(found) if back is not None]
-        self._key = [_converters(column, kinds)[0] for column in table.key_columns]
+        self._there_by_name = {column.name: there for column, (there, _) in zip(table.columns, found, strict=True)}
+        self._key = [self._there_by_name[column.name] for column in table.key_columns]
 
     def columns(self, rows: Collection[Any]) -> list[list[Any]]:
         """One list for each column of the table."""
@@ -50,6 +51,11 @@ class Codec:
             list(column if there is None else map(there, column))
             for there, column in zip(self._key, columns, strict=True)
         ]
+
+    def values(self, column: str, values: Collection[Any]) -> list[Any]:
+        """Values of one column."""
+        there = self._there_by_name[column]
+        return list(values if there is None else map(there, values))
 
     def rows(self, found: Collection[Iterable[Any]]) -> list[Any]:
         """The rows behind what the database found, columns in the table's order."""
@@ -125,6 +131,7 @@ class Statements(msgspec.Struct, frozen=True, eq=False):
     indexes: tuple[str, ...]
     select: str
     load: str
+    remove: str
     upsert: str
     codec: Codec
 

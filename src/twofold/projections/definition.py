@@ -11,13 +11,13 @@ import msgspec
 
 from twofold.errors import DefinitionError
 from twofold.messages import name_of
-from twofold.messages.handlers import evolvers
 from twofold.messages.markers import INDEXED, KEY, fields, has_mark, marked
 from twofold.messages.naming import snake_name_of
 from twofold.projections.columns import column_of
-from twofold.projections.fold import Projection, Step
-from twofold.projections.keys import checker, key_of
+from twofold.projections.fold import Projection
+from twofold.projections.keys import checker
 from twofold.projections.model import ReadModel
+from twofold.projections.steps import steps_of
 from twofold.projections.table import Column, Index, Table
 
 NAME_MAX = 63
@@ -45,18 +45,13 @@ def define(cls: type[ReadModel]) -> Projection:
     """The projection of a read model.
 
     Raises ``DefinitionError`` for a class that has no key, folds nothing or one event twice, has
-    a column that cannot be stored or a name that is not plain, and for an event whose key nothing gives.
+    a column that cannot be stored or a name that is not plain, for an event whose key nothing gives, and for wishes in
+    ``@evolve`` that do not go together.
     """
     table = table_of(cls)
-    handlers = evolvers(cls)
-    if not handlers:
-        raise DefinitionError(f"{cls.__name__} folds no event", cls, remedy="Add an @evolve method.")
-    steps = {
-        event: Step(key_of(cls, handler, table.key_columns), handler.function, handler.wants_recorded)
-        for event, handler in handlers.items()
-    }
+    steps = steps_of(cls, table)
     required = [name for name in _required(cls) if name not in table.key]
-    types = frozenset(name_of(event) for event in handlers)
+    types = frozenset(map(name_of, steps))
     table = msgspec.structs.replace(table, folds=tuple(sorted(types)))
     return Projection(cls, table, steps, types, checker(table.key_columns), required)
 

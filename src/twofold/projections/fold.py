@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from twofold.errors import FoldError
 from twofold.messages import Event, OpaqueEvent, Recorded
-from twofold.projections.keys import KeyOf
-from twofold.projections.table import Key, Table
+from twofold.projections.keys import KeyOf, Where
+from twofold.projections.lookups import Lookup
+from twofold.projections.model import REMOVED
+from twofold.projections.table import Changes, Key, Table
 
 
 class _NotSet:
@@ -23,17 +25,26 @@ class _NotSet:
 
 NOT_SET = _NotSet()
 
+Missing: TypeAlias = Literal["begin", "pass", "refuse"]
+"""What happens where the row does not exist: this event begins it, passes by, or cannot be."""
+
 
 class Step(msgspec.Struct, frozen=True, eq=False):
-    """How one event type changes a row: ``function(row, event)``, or ``(row, recorded)`` if it wants to know more."""
+    """How one event type changes a row: ``function(row, event)``, or ``(row, recorded)`` if it wants to know more.
+
+    With ``lookups``, the function is given a pair instead: that, and the rows looked up.
+    """
 
     key: KeyOf
-    function: Callable[[Any, Any], None]
+    function: Callable[[Any, Any], Any]
     wants_recorded: bool
+    missing: Missing = "begin"
+    moves: bool = False
+    lookups: tuple[Lookup, ...] = ()
 
 
-Touch: TypeAlias = tuple[Key, Callable[[Any, Any], None], Any, Recorded[Event]]
-"""One event about to change one row: the row's key, the method, and what that is given."""
+Touch: TypeAlias = tuple[Key | Where, Step, Any, Recorded[Event]]
+"""One event about to change a row (or all rows ``Where``): the row's key, the step, what its function is given."""
 
 
 class Projection:
@@ -51,87 +62,186 @@ class Projection:
         self.cls = cls
         self.table = table
         self.types = types
-        self._steps = dict(steps)
-        self._misfit = misfit
-        self._unset = dict.fromkeys(required, NOT_SET)
-        self._documents = [column.name for column in table.columns if column.kind == "json"]
-        self._single = table.key[0] if len(table.key) == 1 else None
+        self.steps = dict(steps)
+        self.misfit = misfit
+        looked_up = {lookup.cls for step in self.steps.values() for lookup in step.lookups}
+        self.looks_up = bool(looked_up)
+        self.sources = frozenset(looked_up - {cls})
+        self.documents = tuple(column.name for column in table.columns if column.kind == "json")
         self.row_key: Callable[[Any], Key] = attrgetter(*table.key)
+        self._unset = dict.fromkeys(required, NOT_SET)
+        self._single = table.key[0] if len(table.key) == 1 else None
 
     @property
     def name(self) -> str:
         return self.table.name
 
-    def touches(self, events: Sequence[Recorded[Event]]) -> tuple[list[Touch], set[Key]]:
-        """Which event changes which row, in order, and the keys of all those rows. ``FoldError`` names the event."""
-        touches: list[Touch] = []
-        keys: set[Key] = set()
-        steps, add, add_key = self._steps, touches.append, keys.add
-        for recorded in events:
-            try:
-                step = steps[type(recorded.event)]
-                key = step.key(recorded)
-                subject = recorded if step.wants_recorded else recorded.event
-                # A list means several rows, and the event changes each of them.
-                for each in key if type(key) is list else (key,):
-                    add_key(each)
-                    add((each, step.function, subject, recorded))
-            except Exception as error:  # Key functions are the user's: whatever they raise is the reason.
-                raise self._error(recorded, None, error) from error
-        return touches, keys
+    @property
+    def subscription(self) -> str:
+        return self.table.subscription
 
-    def refuse_misfits(self, touches: Sequence[Touch], keys: Collection[Key]) -> None:
-        """``FoldError`` for the first event with one of these keys that does not fit the key columns."""
-        misfits = {key: reason for key in keys if (reason := self._misfit(key))}
-        for key, _, _, recorded in touches if misfits else ():
-            if key in misfits:
-                raise self._error(recorded, None, TypeError(misfits[key]))
+    def join(self, group: str) -> None:
+        """Keep no checkpoint of its own, but the group's."""
+        self.table = msgspec.structs.replace(self.table, group=group)
 
-    def fold(self, touches: Sequence[Touch], rows: Mapping[Key, Any]) -> dict[Key, Any]:
-        """The changed rows by key, in the order of their first change; ``rows`` are those that exist, and are changed.
-
-        Raises ``FoldError`` where a fold raises, and where an event begins a row without setting its required columns;
-        the rows are spoiled then.
-        """
-        changed: dict[Key, Any] = {}
-        get, get_changed, documents = rows.get, changed.get, self._documents
-        for key, function, subject, recorded in touches:
-            try:
-                row = get_changed(key)
-                if row is not None:
-                    function(row, subject)
-                elif (row := get(key)) is not None:
-                    changed[key] = row
-                    function(row, subject)
-                else:
-                    changed[key] = row = self._begun(key, function, subject)
-                if documents:
-                    self._own_documents(row, recorded.event)
-            except Exception as error:  # Folds are the user's: whatever they raise is the reason.
-                raise self._error(recorded, key, error) from error
-        return changed
-
-    def _begun(self, key: Key, function: Callable[[Any, Any], None], subject: Any) -> Any:
-        """A new row after its first event, which must set what has no default."""
-        if reason := self._misfit(key):
+    def begun(self, key: Key, step: Step, subject: Any) -> Any:
+        """A new row after its first event, which must set what has no default; None if that removed it again."""
+        if reason := self.misfit(key):
             raise TypeError(reason)
         values = {self._single: key} if self._single is not None else dict(zip(self.table.key, key, strict=True))
         row = self.cls(**values, **self._unset)
-        function(row, subject)
+        if (ended := step.function(row, subject)) is not None:
+            refuse_unless_removed(ended)
+            return None
         unset = [name for name in self._unset if getattr(row, name) is NOT_SET]
         if unset:
             raise ValueError(f"there is no row yet, and this event does not set its {', '.join(unset)}")
         return row
 
-    def _own_documents(self, row: Any, event: Event) -> None:
-        """What a fold took from the event, as in ``self.lines = event.lines``, is copied: others fold that event too."""
-        taken = [getattr(event, name) for name in event.__struct_fields__]
-        for name in self._documents:
-            value = getattr(row, name)
-            if isinstance(value, (list, dict, set)) and any(value is each for each in taken):
-                setattr(row, name, value.copy())
-
-    def _error(self, recorded: Recorded[Event], key: Key, error: Exception) -> FoldError:
+    def error(self, recorded: Recorded[Event], key: Key, error: Exception) -> FoldError:
+        """What is said of an event that this read model cannot take."""
         event = recorded.event
         reason = event.reason if isinstance(event, OpaqueEvent) else f"{type(error).__name__}: {error}"
         return FoldError(self.name, event_type=recorded.type, position=recorded.position, key=key, reason=reason)
+
+
+class Fold:
+    """One read model's part of a page: which rows its events touch, those rows, and what becomes of them.
+
+    ``rows`` are those that the database has, put there by the caller before ``take``; they are changed by it.
+    """
+
+    def __init__(self, projection: Projection) -> None:
+        self.projection = projection
+        self.touches: list[Touch] = []
+        self.keys: set[Key] = set()
+        self.wheres: set[Where] = set()
+        self.assumed: set[Key] = set()
+        self.rows: dict[Key, Any] = {}
+        self._changed: dict[Key, Any] = {}
+
+    def plan(self, events: Iterable[Recorded[Event]]) -> None:
+        """Note which event changes which row, in order. ``FoldError`` names the event."""
+        steps, add, add_key = self.projection.steps, self.touches.append, self.keys.add
+        for recorded in events:
+            try:
+                step = steps[type(recorded.event)]
+                key = step.key(recorded)
+                subject = recorded if step.wants_recorded else recorded.event
+                if type(key) is Where:
+                    self.wheres.add(key)
+                    add((key, step, subject, recorded))
+                    continue
+                # A list means several rows, and the event changes each of them.
+                for each in key if type(key) is list else (key,):
+                    add_key(each)
+                    add((each, step, subject, recorded))
+            except Exception as error:  # Key functions are the user's: whatever they raise is the reason.
+                raise self.projection.error(recorded, None, error) from error
+
+    def refuse_misfits(self, keys: Collection[Key]) -> None:
+        """``FoldError`` for the first event with one of these keys that does not fit the key columns."""
+        misfits = {key: reason for key in keys if (reason := self.projection.misfit(key))}
+        for key, _, _, recorded in self.touches if misfits else ():
+            if key in misfits:
+                raise self.projection.error(recorded, None, TypeError(misfits[key]))
+
+    def take(self, touches: Iterable[Touch]) -> None:
+        """Fold these, in order.
+
+        Raises ``FoldError`` where a fold raises, and where an event begins a row without setting its required columns;
+        the rows are spoiled then.
+        """
+        changed, projection = self._changed, self.projection
+        get, get_changed, documents = self.rows.get, changed.get, projection.documents
+        for key, step, subject, recorded in touches:
+            try:
+                row = get_changed(key)
+                if row is None:
+                    row = None if key in changed else get(key)
+                    if row is None:
+                        self._begin(key, step, subject, recorded)
+                        continue
+                    changed[key] = row
+                if (ended := step.function(row, subject)) is not None:
+                    refuse_unless_removed(ended)
+                    changed[key] = None
+                    continue
+                if step.moves:
+                    self._move(key, row)
+                if documents:
+                    own_documents(projection, row, recorded.event)
+            except Exception as error:  # Folds are the user's: whatever they raise is the reason.
+                raise projection.error(recorded, key, error) from error
+
+    def current(self, key: Key) -> Any:
+        """The row as it is now, after what has been taken; None if there is none."""
+        return self._changed[key] if key in self._changed else self.rows.get(key)
+
+    @property
+    def changes(self) -> Changes:
+        """The rows to write, in the order of their first change, and the keys of those to remove."""
+        row_key = self.projection.row_key
+        written = [row for row in self._changed.values() if row is not None]
+        for key, row in self._changed.items():
+            if row is not None and row_key(row) != key:
+                raise self._strayed(key, row)
+        removed = [key for key, row in self._changed.items() if row is None and key in self.rows]
+        return Changes(self.projection.table, written, removed)
+
+    @property
+    def changed(self) -> Mapping[Key, Any]:
+        """What has become of every row that was touched; None for one that is gone."""
+        return self._changed
+
+    def _begin(self, key: Key, step: Step, subject: Any, recorded: Recorded[Event]) -> None:
+        if step.missing == "pass":
+            return
+        if step.missing == "refuse":
+            begins = [name.__name__ for name, each in self.projection.steps.items() if each.missing == "begin"]
+            raise ValueError(f"there is no such row, and only {', '.join(begins)} begins one")
+        row = self.projection.begun(key, step, subject)
+        if row is None:
+            # Nothing came of it. One that was there before this page is still to be removed.
+            if key in self._changed and key not in self.rows:
+                del self._changed[key]
+            return
+        self._changed[key] = row
+        if step.moves:
+            self._move(key, row)
+        if self.projection.documents:
+            own_documents(self.projection, row, recorded.event)
+
+    def _move(self, key: Key, row: Any) -> None:
+        """Let a row stand under the key that its fold has given it."""
+        new = self.projection.row_key(row)
+        if new == key:
+            return
+        if reason := self.projection.misfit(new):
+            raise TypeError(reason)
+        if self.current(new) is not None:
+            raise ValueError(f"there is a row with the key {new} already")
+        if new not in self.keys:
+            self.assumed.add(new)  # That there is none: to be seen when the page is done.
+        self._changed[key] = None
+        self._changed[new] = row
+
+    def _strayed(self, key: Key, row: Any) -> FoldError:
+        recorded = next(recorded for each, _, _, recorded in self.touches if each == key or isinstance(each, Where))
+        moved = ValueError(f"the fold changed the key to {self.projection.row_key(row)}; say @evolve(moves=True)")
+        return self.projection.error(recorded, key, moved)
+
+
+def refuse_unless_removed(ended: object) -> None:
+    """Refuse what a fold returned, unless it is ``REMOVED``."""
+    if ended is not REMOVED:
+        raise TypeError(f"the fold returned {ended!r}; it may return nothing, or REMOVED")
+
+
+def own_documents(projection: Projection, row: Any, giver: Any) -> None:
+    """What a fold took from the event, as in ``self.lines = event.lines``, is copied: others fold that event too."""
+    taken = [getattr(giver, name) for name in giver.__struct_fields__]
+    for name in projection.documents:
+        value = getattr(row, name)
+        if isinstance(value, (list, dict, set)) and any(value is each for each in taken):
+            setattr(row, name, value.copy())

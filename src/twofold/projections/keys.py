@@ -12,9 +12,17 @@ import msgspec
 from twofold.errors import DefinitionError
 from twofold.messages import Event, Recorded
 from twofold.messages.handlers import EvolveHandler
-from twofold.projections.table import Column, Key
+from twofold.projections.table import Column, Key, Table
 
-KeyOf: TypeAlias = Callable[[Recorded[Event]], Key]
+
+class Where(msgspec.Struct, frozen=True):
+    """All rows that hold ``value`` in ``column``."""
+
+    column: str
+    value: Any
+
+
+KeyOf: TypeAlias = Callable[[Recorded[Event]], Key | Where]
 
 
 def key_of(cls: type, handler: EvolveHandler, key: Sequence[Column]) -> KeyOf:
@@ -36,6 +44,30 @@ def key_of(cls: type, handler: EvolveHandler, key: Sequence[Column]) -> KeyOf:
         handler.event_type,
         remedy="Give the key: @evolve(key=lambda event: (...)).",
     )
+
+
+def where_of(cls: type, handler: EvolveHandler, table: Table) -> KeyOf:
+    """The function that says which rows an event changes, by what they hold in an indexed column.
+
+    Raises ``DefinitionError`` for a column that is not there or that nothing finds rows by.
+    """
+    name = handler.mark.where
+    column = next((column for column in table.columns if column.name == name), None)
+    if column is None or not table.finds_by(column.name):
+        raise DefinitionError(
+            f"{cls.__name__} has no {'index on' if column else 'column'} {name}, where {handler.event_type.__name__} is to find rows",
+            handler.function,
+            remedy=f"Declare it: {name}: Indexed[...].",
+        )
+    value_of, name, fits = key_of(cls, handler, [column]), column.name, checker([column])
+
+    def where(recorded: Recorded[Event]) -> Where:
+        value = value_of(recorded)
+        if reason := fits(value):
+            raise TypeError(reason)
+        return Where(name, value)
+
+    return where
 
 
 def checker(key: Sequence[Column]) -> Callable[[Key], str]:

@@ -1,10 +1,20 @@
-"""``ReadModel``: what a user derives a row type from."""
+"""``ReadModel``: what a user derives a row type from, and what its folds may say."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, dataclass_transform
+from typing import TYPE_CHECKING, Final, dataclass_transform
 
 import msgspec
+
+
+class Removed:
+    """What a fold returns when its row is to exist no more: ``REMOVED``."""
+
+    def __repr__(self) -> str:
+        return "REMOVED"
+
+
+REMOVED: Final = Removed()
 
 if TYPE_CHECKING:
 
@@ -30,5 +40,6 @@ else:
 
         Its fields are the columns of a table that is called like the class in snake case (or ``@stored_as``); ``Key``
         fields are its primary key, ``Indexed`` fields get an index. Methods marked ``@evolve`` change the row: the one
-        that the event's key says, which begins with the defaults at its first event.
+        that the event's key says, which begins with the defaults at its first event. One that returns ``REMOVED``
+        removes it.
         """

@@ -57,6 +57,10 @@ class ReadStore(Protocol):
         """The rows with these keys, as values of ``table.row``, in no order."""
         ...
 
+    async def find(self, table: Table, column: str, values: Collection[object]) -> list[Any]:
+        """The rows that hold one of these values in an indexed column, in no order."""
+        ...
+
     async def save(self, advances: Sequence[Advance]) -> list[bool]:
         """Take each step in one transaction: its checkpoint by compare-and-set on (position, epoch), then its rows.
 

@@ -11,7 +11,8 @@ import msgspec
 from twofold.errors import FoldError, OutcomeUnknownError, StoreError, StoreUnavailableError
 from twofold.messages import Event, Recorded
 from twofold.projections.definition import by_name
-from twofold.projections.fold import Projection
+from twofold.projections.fold import Fold, Projection
+from twofold.projections.group import Group, Page, groups_of
 from twofold.projections.port import Advance, ReadStore
 from twofold.projections.shelf import Shelf
 from twofold.projections.table import Changes, Key
@@ -19,10 +20,10 @@ from twofold.subscriptions import Advanced, Checkpoint, Delivery, Fenced, Outcom
 
 
 class Folded(msgspec.Struct, frozen=True):
-    """A delivery after its fold: the step to take, and the error that ended it early, if one did."""
+    """A delivery after its fold: the step to take, what became of the rows, and the error that ended it early, if any."""
 
     advance: Advance
-    changed: Mapping[Key, Any]
+    page: Page
     error: FoldError | None = None
 
 
@@ -31,14 +32,14 @@ class Projector:
 
     def __init__(self, reads: ReadStore, projections: Collection[Projection], *, rows_max: int = 50_000) -> None:
         self._reads = reads
-        self._projections = by_name(projections)
+        self._groups = {group.name: group for group in groups_of(by_name(projections).values())}
         self._shelves: dict[str, Shelf[Key, Any]] = {
-            name: Shelf(rows_max // len(self._projections)) for name in self._projections
+            each.name: Shelf(rows_max // len(projections)) for each in projections
         }
 
     @property
     def interests(self) -> Mapping[str, frozenset[str]]:
-        return {name: projection.types for name, projection in self._projections.items()}
+        return {name: group.types for name, group in self._groups.items()}
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
         return await self._reads.checkpoints(names)
@@ -49,35 +50,59 @@ class Projector:
         except BaseException:
             # Whatever it was, rows have been changed here that may not be changed there.
             for delivery in deliveries:
-                self._shelves[delivery.name].clear()
+                self._forget(delivery.name)
             raise
 
     async def _fold(self, delivery: Delivery) -> Folded:
         """Fold the page, or what stands before the first event that cannot be folded."""
-        projection = self._projections[delivery.name]
+        group = self._groups[delivery.name]
         events, end = delivery.events, delivery.end
         error: FoldError | None = None
-        changed: Mapping[Key, Any] | None = None
-        while changed is None:
+        while True:
             try:
-                changed = await self._changed(projection, events)
+                page, changes = await self._changed(group, events)
             except FoldError as failed:
                 # The fold may have left a row half changed, so what stands before is folded again from kept rows.
-                self._shelves[delivery.name].clear()
+                self._forget(group.name)
                 error = failed
                 events = [event for event in events if event.position < failed.position]
                 end = delivery.start.moved(failed.position - 1, events)
-        changes = (Changes(projection.table, list(changed.values())),) if changed else ()
-        return Folded(Advance(delivery.name, delivery.start, end, changes), changed, error)
+            else:
+                return Folded(Advance(delivery.name, delivery.start, end, changes), page, error)
 
-    async def _changed(self, projection: Projection, events: Sequence[Recorded[Event]]) -> Mapping[Key, Any]:
-        touches, keys = projection.touches(events)
-        rows, missing = self._shelves[projection.name].find(keys)
+    async def _changed(self, group: Group, events: Sequence[Recorded[Event]]) -> tuple[Page, Sequence[Changes]]:
+        taken: dict[type[Any], set[Key]] = {}
+        while True:
+            page = group.page(events)
+            for cls, keys in taken.items():
+                page.folds[cls].keys |= keys
+            for fold in page.folds.values():
+                await self._load(fold)
+            changes = page.fold()
+            taken = {cls: keys for cls, fold in page.folds.items() if (keys := await self._there(fold))}
+            if not taken:
+                return page, changes
+            self._forget(group.name)  # A row moved to where one stands: again, knowing that one.
+
+    async def _load(self, fold: Fold) -> None:
+        projection, rows = fold.projection, fold.rows
+        found, missing = self._shelves[projection.name].find(fold.keys)
+        rows.update(found)
         if missing:
-            projection.refuse_misfits(touches, missing)
+            fold.refuse_misfits(missing)
             loaded = await self._reads.load(projection.table, missing)
             rows.update(zip(map(projection.row_key, loaded), loaded, strict=True))
-        return projection.fold(touches, rows)
+        for column in {where.column for where in fold.wheres}:
+            values = [where.value for where in fold.wheres if where.column == column]
+            for row in await self._reads.find(projection.table, column, values):
+                rows.setdefault(projection.row_key(row), row)
+
+    async def _there(self, fold: Fold) -> set[Key]:
+        """Which of the keys that rows moved to are taken: seldom asked, because the page itself knows most."""
+        if not fold.assumed:
+            return set()
+        found = await self._reads.load(fold.projection.table, fold.assumed)
+        return set(map(fold.projection.row_key, found))
 
     async def _save(self, folded: Sequence[Folded]) -> list[Outcome]:
         try:
@@ -88,14 +113,18 @@ class Projector:
             # Something that the database will not take: one by one, so that it stops nobody but the one it is of.
             if len(folded) > 1:
                 return [outcome for each in folded for outcome in await self._save([each])]
-            self._shelves[folded[0].advance.name].clear()
+            self._forget(folded[0].advance.name)
             return [Stopped(folded[0].advance.start, error)]
         return [self._outcome(each, done) for each, done in zip(folded, saved, strict=True)]
 
     def _outcome(self, folded: Folded, saved: bool) -> Outcome:
-        shelf = self._shelves[folded.advance.name]
         if not saved:
-            shelf.clear()
+            self._forget(folded.advance.name)
             return Fenced()
-        shelf.put(folded.changed)
+        for fold in folded.page.folds.values():
+            self._shelves[fold.projection.name].put(fold.changed)
         return Stopped(folded.advance.end, folded.error) if folded.error else Advanced()
+
+    def _forget(self, name: str) -> None:
+        for projection in self._groups[name].projections:
+            self._shelves[projection.name].clear()

@@ -29,8 +29,15 @@ class Shelf(Generic[K, V]):
             found |= {key: self._old[key] for key in self._old.keys() & (keys - found.keys())}
         return found, keys - found.keys()
 
-    def put(self, values: Mapping[K, V]) -> None:
-        """Keep these, in place of older ones with the same keys."""
+    def put(self, values: Mapping[K, V | None]) -> None:
+        """Keep these, in place of older ones with the same keys; None is a value that is gone."""
+        gone = [key for key, value in values.items() if value is None]
+        for key in gone:
+            self._young.pop(key, None)
+            self._old.pop(key, None)
+        self._keep({key: value for key, value in values.items() if value is not None})
+
+    def _keep(self, values: Mapping[K, V]) -> None:
         if len(values) > self._half:
             values = dict(list(values.items())[-self._half :]) if self._half else {}
             self.clear()

@@ -37,7 +37,8 @@ class Index(msgspec.Struct, frozen=True):
 class Table(msgspec.Struct, frozen=True, eq=False):
     """A table whose rows are values of ``row``, made from its columns in order.
 
-    ``key`` names the primary key, and ``folds`` the event types that the rows are made from.
+    ``key`` names the primary key, ``folds`` the event types that the rows are made from, and ``group`` the checkpoint
+    that the table shares with others (empty: it has its own, under its name).
     """
 
     name: str
@@ -46,6 +47,7 @@ class Table(msgspec.Struct, frozen=True, eq=False):
     indexes: tuple[Index, ...]
     row: Callable[..., Any]
     folds: tuple[str, ...] = ()
+    group: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -56,17 +58,27 @@ class Table(msgspec.Struct, frozen=True, eq=False):
         return tuple(column for column in self.columns if column.name in self.key)
 
     @property
+    def subscription(self) -> str:
+        """Under which name its checkpoint is kept."""
+        return self.group or self.name
+
+    def finds_by(self, column: str) -> bool:
+        """Whether rows are found by one column without looking at all of them."""
+        return self.key[0] == column or any(index.columns[0] == column for index in self.indexes)
+
+    @property
     def definition(self) -> str:
         """Columns, key and event types as text: what must not change under rows that are already there."""
         columns = ", ".join(f"{column.name} {column.kind}{'?' if column.optional else ''}" for column in self.columns)
-        return f"{columns}; key {', '.join(self.key)}; from {', '.join(self.folds) or 'nothing'}"
+        return f"{columns}; key {', '.join(self.key)}; from {', '.join(self.folds) or 'nothing'}{f'; in {self.group}' if self.group else ''}"
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """Rows of one table to write, each in place of the one with its key."""
+    """Rows of one table to write, each in place of the one with its key, and keys of rows to remove."""
 
     table: Table
     rows: Sequence[Any]
+    removed: Sequence[Key] = ()
 
 
 def definition_changed(table: Table, made_from: str | None) -> StoreRefusedError:

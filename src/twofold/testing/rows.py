@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from twofold.messages.message import Event
 from twofold.messages.metadata import Recorded
-from twofold.projections import Key, Projection, ReadModel, define
+from twofold.projections import Group, Key, Projection, ReadModel, define, groups_of
 from twofold.testing.difference import difference
 from twofold.testing.history import History, On
 
@@ -28,6 +28,7 @@ class GivenRows(Generic[R]):
         self._about = about
         self._happened = happened
         self._projection = define(about)
+        self._group = group_about(self._projection)
 
     def when(self, *events: Event | On) -> GivenRows[R]:
         """The same history with more events at its end."""
@@ -55,17 +56,28 @@ class GivenRows(Generic[R]):
 
     def _by_key(self) -> dict[Key, R]:
         log = History().record(self._happened, stream=STREAM)
-        mine = [recorded for recorded in log if recorded.type in self._projection.types]
-        once, again = _folded(self._projection, mine), _folded(self._projection, mine)
+        mine = [recorded for recorded in log if recorded.type in self._group.types]
+        once, again = self._folded(mine), self._folded(mine)
         if once != again:
             both = difference(list(once.values()), list(again.values()))
             raise AssertionError(f"{self._projection.name} folds the same events to other rows each time:\n{both}")
         return once
 
+    def _folded(self, log: list[Recorded[Event]]) -> dict[Key, R]:
+        page = self._group.page(log)
+        page.fold()
+        return {key: row for key, row in page.folds[self._about].changed.items() if row is not None}
 
-def _folded(projection: Projection, log: list[Recorded[Event]]) -> dict[Key, Any]:
-    touches, _ = projection.touches(log)
-    return projection.fold(touches, {})
+
+def group_about(projection: Projection) -> Group:
+    """A read model with those whose rows it looks up, as they go through the log together."""
+    found = {projection.cls: projection}
+    left = [projection]
+    while left:
+        for cls in left.pop().sources - found.keys():
+            found[cls] = define(cls)
+            left.append(found[cls])
+    return next(group for group in groups_of(found.values()) if projection in group.projections)
 
 
 def _in_order(rows: dict[Key, R]) -> list[R]:

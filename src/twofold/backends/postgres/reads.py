@@ -7,7 +7,7 @@ from typing import Any
 
 from twofold.backends.postgres.connection import Connection, Connections, quoted
 from twofold.backends.postgres.questions import Questions
-from twofold.backends.postgres.tables import statements
+from twofold.backends.postgres.tables import find_statement, statements
 from twofold.errors import StoreRefusedError
 from twofold.projections.port import Advance, Found
 from twofold.projections.table import Key, Table, definition_changed
@@ -59,6 +59,11 @@ class PostgresReads:
         async with self._connections.connection() as connection:
             return said.codec.rows(await connection.fetch(said.load, *said.codec.keys(keys)))
 
+    async def find(self, table: Table, column: str, values: Collection[object]) -> list[Any]:
+        codec = statements(table).codec
+        async with self._connections.connection() as connection:
+            return codec.rows(await connection.fetch(find_statement(table, column), codec.values(column, values)))
+
     async def save(self, advances: Sequence[Advance]) -> list[bool]:
         try:
             async with self._connections.transaction() as connection:
@@ -97,7 +102,7 @@ class PostgresReads:
         assert row is not None, "a select without from has one row"
         made_from, exists = row
         if not exists:
-            await connection.execute(_SQL["forget_checkpoint"], table.name)
+            await connection.execute(_SQL["forget_checkpoint"], table.subscription)
             await connection.execute(statements(table).create)
             await connection.execute(_SQL["remember_definition"], table.name, table.definition)
         elif made_from != table.definition:
@@ -125,7 +130,10 @@ async def _move(connection: Connection, advances: Sequence[Advance]) -> frozense
 async def _write(connection: Connection, advance: Advance) -> None:
     for changes in advance.changes:
         said = statements(changes.table)
-        await connection.execute(said.upsert, *said.codec.columns(changes.rows))
+        if changes.removed:
+            await connection.execute(said.remove, *said.codec.keys(changes.removed))
+        if changes.rows:
+            await connection.execute(said.upsert, *said.codec.columns(changes.rows))
 
 
 def _fields(at: Checkpoint) -> tuple[object, ...]:

@@ -92,6 +92,14 @@ select {columns} from {table};
 -- One array for each column of the key.
 select {columns} from unnest({key_arrays}) as wanted ({key}) join {table} using ({key});
 
+-- name: find_rows
+-- They follow the statement select_rows.
+where {column} = any ($1::{type}[]);
+
+-- name: remove_rows
+-- One array for each column of the key.
+delete from {table} using unnest({key_arrays}) as gone ({key}) where {key_is};
+
 -- name: write_rows
 -- One array for each column: one round trip whatever the number of rows.
 insert into {table} ({columns}) select * from unnest({arrays}) on conflict ({key}) do {update};

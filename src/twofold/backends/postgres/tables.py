@@ -68,6 +68,7 @@ def statements(table: Table) -> Statements:
         "key_arrays": ", ".join(
             f"${number}::{_TYPES[each.kind]}[]" for number, each in enumerate(table.key_columns, 1)
         ),
+        "key_is": " and ".join(f"{quoted(table.name)}.{quoted(name)} = gone.{quoted(name)}" for name in table.key),
         "declared": ", ".join(map(_declared, table.columns)),
         "update": f"update set {', '.join(map(_replaced, others))}" if others else "nothing",
     }
@@ -79,9 +80,16 @@ def statements(table: Table) -> Statements:
         ),
         select=_SQL["select_rows"].format(**words),
         load=_SQL["load_rows"].format(**words),
+        remove=_SQL["remove_rows"].format(**words),
         upsert=_SQL["write_rows"].format(**words | {"columns": ", ".join(map(quoted, table.names))}),
         codec=Codec(table, _CONVERTERS),
     )
+
+
+def find_statement(table: Table, column: str) -> str:
+    """What finds rows by the values of one column."""
+    array = next(_TYPES[each.kind] for each in table.columns if each.name == column)
+    return f"{statements(table).select} {_SQL['find_rows'].format(column=quoted(column), type=array)}"
 
 
 def _declared(column: Column) -> str:

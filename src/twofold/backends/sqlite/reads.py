@@ -12,7 +12,7 @@ import msgspec
 from twofold.backends.sqlite.connection import Database
 from twofold.backends.sqlite.migrations import Schema
 from twofold.backends.sqlite.questions import MISTAKES, UNFIT, Questions, find_rows, prepare
-from twofold.backends.sqlite.tables import statements
+from twofold.backends.sqlite.tables import find_statement, statements
 from twofold.backends.sqlite.transaction import transaction
 from twofold.errors import StoreRefusedError
 from twofold.projections.port import Advance, Found
@@ -76,6 +76,15 @@ class SqliteReads:
 
         return await self.database.run(work)
 
+    async def find(self, table: Table, column: str, values: Collection[object]) -> list[Any]:
+        said, codec = find_statement(table, column), statements(table).codec
+
+        def work(connection: apsw.Connection) -> list[Any]:
+            wanted = [(value,) for value in codec.values(column, values)]
+            return codec.rows(connection.executemany(said, wanted).fetchall())
+
+        return await self.database.run(work)
+
     async def save(self, advances: Sequence[Advance]) -> list[bool]:
         def work(connection: apsw.Connection) -> list[bool]:
             with transaction(connection):
@@ -103,7 +112,7 @@ def _install(connection: apsw.Connection, table: Table) -> None:
     made_from, exists = connection.execute(_SQL["definition"], (table.name,)).fetchall()[0]
     assert made_from is None or isinstance(made_from, str)
     if not exists:
-        connection.execute(_SQL["forget_checkpoint"], (table.name,))
+        connection.execute(_SQL["forget_checkpoint"], (table.subscription,))
         connection.execute(statements(table).create)
         connection.execute(_SQL["remember_definition"], (table.name, table.definition))
     elif made_from != table.definition:
@@ -126,7 +135,10 @@ def _advance(connection: apsw.Connection, advance: Advance) -> bool:
 
 def _write(connection: apsw.Connection, changes: Changes) -> None:
     said = statements(changes.table)
-    connection.executemany(said.upsert, zip(*said.codec.columns(changes.rows), strict=True))
+    if changes.removed:
+        connection.executemany(said.remove, zip(*said.codec.keys(changes.removed), strict=True))
+    if changes.rows:
+        connection.executemany(said.upsert, zip(*said.codec.columns(changes.rows), strict=True))
 
 
 def _fields(at: Checkpoint) -> tuple[object, ...]:

@@ -46,6 +46,14 @@ select {columns} from {table};
 -- Run once for each key: prepared once, it takes less time than any join with a list of keys.
 select {columns} from {table} where {key_is};
 
+-- name: find_rows
+-- Run once for each value; they follow the statement select_rows.
+where {column} = ?;
+
+-- name: remove_rows
+-- Run once for each key.
+delete from {table} where {key_is};
+
 -- name: write_rows
 -- Run once for each row. An update in place keeps the row where it is and leaves unchanged index entries alone.
 insert into {table} ({columns}) values ({places}) on conflict ({key}) do {update};

@@ -74,9 +74,15 @@ def statements(table: Table) -> Statements:
         ),
         select=_SQL["select_rows"].format(**words),
         load=_SQL["load_rows"].format(**words),
+        remove=_SQL["remove_rows"].format(**words),
         upsert=_SQL["write_rows"].format(**words),
         codec=Codec(table, _CONVERTERS),
     )
+
+
+def find_statement(table: Table, column: str) -> str:
+    """What finds rows by the value of one column."""
+    return f"{statements(table).select} {_SQL['find_rows'].format(column=quoted(column))}"
 
 
 def _replaced(name: str) -> str:

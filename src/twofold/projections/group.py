@@ -1,0 +1,181 @@
+"""What shares one checkpoint: a read model, or several that are folded together, each event through all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, TypeVar
+
+import msgspec
+
+from twofold.errors import DefinitionError
+from twofold.messages import Event, Recorded
+from twofold.projections.fanout import FanOut
+from twofold.projections.fold import Fold, Projection, Touch
+from twofold.projections.model import ReadModel
+from twofold.projections.table import Changes
+
+C = TypeVar("C", bound=type[ReadModel])
+
+GROUP = "__twofold_group__"
+
+
+def grouped(name: str) -> Callable[[C], C]:
+    """Let a read model share the checkpoint ``name`` with others, so that they always show the same moment."""
+
+    def mark(cls: C) -> C:
+        setattr(cls, GROUP, name)
+        return cls
+
+    return mark
+
+
+class Group(msgspec.Struct, frozen=True, eq=False):
+    """Projections in an order in which each comes after those whose rows it looks up."""
+
+    name: str
+    projections: tuple[Projection, ...]
+
+    @property
+    def types(self) -> frozenset[str]:
+        """The names of the event types that any of them folds."""
+        return frozenset().union(*(projection.types for projection in self.projections))
+
+    def page(self, events: Sequence[Recorded[Event]]) -> Page:
+        """Plan the fold of these events. ``FoldError`` names one whose key cannot be said."""
+        return Page(self.projections, events)
+
+
+class Page:
+    """A page of events on its way through a group.
+
+    The caller puts into each of ``folds`` the rows that its ``keys`` and ``wheres`` name, and then calls ``fold``.
+    """
+
+    def __init__(self, projections: Sequence[Projection], events: Sequence[Recorded[Event]]) -> None:
+        self.folds = {projection.cls: Fold(projection) for projection in projections}
+        self._looks_up = any(projection.looks_up for projection in projections)
+        self._order: list[tuple[type[Any], Touch]] = []
+        if self._looks_up:
+            self._plan_in_turns(events)
+        else:
+            for fold in self.folds.values():
+                types = fold.projection.types
+                fold.plan(events if len(self.folds) == 1 else [event for event in events if event.type in types])
+
+    def fold(self) -> list[Changes]:
+        """What becomes of the rows. ``FoldError`` for an event that cannot be folded: the rows are spoiled then."""
+        if self._looks_up:
+            for cls, run in groupby(self._order, key=itemgetter(0)):
+                _take(self.folds[cls], [touch for _, touch in run])
+        else:
+            for fold in self.folds.values():
+                _take(fold, fold.touches)
+        return [changes for fold in self.folds.values() if (changes := fold.changes).rows or changes.removed]
+
+    def _plan_in_turns(self, events: Iterable[Recorded[Event]]) -> None:
+        for event in events:
+            for cls, fold in self.folds.items():
+                if event.type not in fold.projection.types:
+                    continue
+                before = len(fold.touches)
+                fold.plan((event,))
+                for touch in fold.touches[before:]:
+                    self._order.append((cls, self._with_rows(fold, touch)))
+
+    def _with_rows(self, fold: Fold, touch: Touch) -> Touch:
+        """The touch, with a function for each row that its step looks up: it is looked up when it is its turn."""
+        key, step, subject, recorded = touch
+        if not step.lookups:
+            return touch
+        rows = []
+        for lookup in step.lookups:
+            wanted, source = lookup.key(recorded), self.folds[lookup.cls]
+            if wanted is not None and (reason := source.projection.misfit(wanted)):
+                raise fold.projection.error(recorded, key, TypeError(reason))
+            if wanted is not None:
+                source.keys.add(wanted)
+            rows.append(partial(source.current, wanted))
+        return key, step, (subject, rows), recorded
+
+
+def _take(fold: Fold, touches: Sequence[Touch]) -> None:
+    fold.take(FanOut(fold).expanded(touches) if fold.wheres else touches)
+
+
+def groups_of(projections: Collection[Projection]) -> list[Group]:
+    """The projections sorted into groups: by ``@grouped``, and together with those whose rows they look up.
+
+    Raises ``DefinitionError`` for a read model that looks up one of no app, or itself by a detour, and for two groups
+    that would be one.
+    """
+    by_cls = {projection.cls: projection for projection in projections}
+    parts: dict[type[Any], set[type[Any]]] = {cls: {cls} for cls in by_cls}
+    for one, other in _ties(by_cls):
+        joined = parts[one] | parts[other]
+        parts.update(dict.fromkeys(joined, joined))
+    once = {id(part): part for part in parts.values()}
+    groups = [_group([by_cls[cls] for cls in by_cls if cls in part]) for part in once.values()]
+    _refuse_same_names(groups)
+    return groups
+
+
+def _ties(by_cls: Mapping[type[Any], Projection]) -> Iterable[tuple[type[Any], type[Any]]]:
+    first: dict[str, type[Any]] = {}
+    for cls, projection in by_cls.items():
+        name = getattr(cls, GROUP, None)
+        if name is not None:
+            yield cls, first.setdefault(name, cls)
+        for source in projection.sources:
+            if source not in by_cls:
+                raise DefinitionError(
+                    f"{cls.__name__} looks up {source.__name__}, which is not there",
+                    cls,
+                    source,
+                    remedy="Add it to App(...).",
+                )
+            yield cls, source
+
+
+def _group(projections: Sequence[Projection]) -> Group:
+    names = sorted({name for each in projections if (name := getattr(each.cls, GROUP, None)) is not None})
+    if len(names) > 1:
+        raise DefinitionError(
+            f"The groups {' and '.join(names)} look up rows in each other",
+            *(each.cls for each in projections),
+            remedy="Give them one name: they can only move together.",
+        )
+    together = len(projections) > 1 or bool(names)
+    name = names[0] if names else "+".join(sorted(each.name for each in projections))
+    for each in projections if together else ():
+        each.join(name)
+    return Group(name, tuple(_in_order(projections)))
+
+
+def _in_order(projections: Sequence[Projection]) -> list[Projection]:
+    left, done = list(projections), list[Projection]()
+    while left:
+        seen = {each.cls for each in done}
+        ready = [each for each in left if each.sources <= seen]
+        if not ready:
+            names = " and ".join(each.cls.__name__ for each in left)
+            raise DefinitionError(
+                f"{names} look up each other's rows", *(each.cls for each in left), remedy="Let one of them do without."
+            )
+        done += ready
+        left = [each for each in left if each not in ready]
+    return done
+
+
+def _refuse_same_names(groups: Sequence[Group]) -> None:
+    names: dict[str, Group] = {}
+    for group in groups:
+        other = names.setdefault(group.name, group)
+        if other is not group:
+            raise DefinitionError(
+                f"A group and a read model are both called {group.name}",
+                *(each.cls for each in (*other.projections, *group.projections)),
+                remedy="Name the group otherwise.",
+            )

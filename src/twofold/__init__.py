@@ -2,7 +2,7 @@
 
 what is said        Command, Event, Query, Key, Tag, Indexed, stored_as, upcasts
 commands → events   Aggregate, Boundary, decide, decides, by, evolve, snapshots, Rejected
-events → rows       ReadModel, evolve, by, grouped, REMOVED
+events → rows       ReadModel, evolve, indexed, by, grouped, REMOVED
 questions → answers answers, Reader
 all together        App, Receipt; twofold.sync for scripts; twofold.testing for tests
 what went wrong     TwofoldError and everything below it, in twofold.errors
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         stored_as,
         upcasts,
     )
-    from twofold.projections import REMOVED, ReadModel, Removed, grouped
+    from twofold.projections import REMOVED, ReadModel, Removed, grouped, indexed
     from twofold.queries import Reader, answers
     from twofold.store.criteria import Criteria
 
@@ -68,6 +68,7 @@ __all__ = [
     "decides",
     "evolve",
     "grouped",
+    "indexed",
     "snapshots",
     "stored_as",
     "upcasts",
@@ -78,7 +79,7 @@ _HOMES = {
     "twofold.deciders": "Aggregate Boundary Receipt decide decides snapshots",
     "twofold.errors": "BehindError ConflictError NotFoundError Rejected TwofoldError",
     "twofold.messages": "Command Event Indexed Key Metadata OpaqueEvent Query Recorded Tag Upcaster by evolve stored_as upcasts",
-    "twofold.projections": "REMOVED ReadModel Removed grouped",
+    "twofold.projections": "REMOVED ReadModel Removed grouped indexed",
     "twofold.queries": "Reader answers",
     "twofold.store.criteria": "Criteria",
 }

@@ -3,6 +3,7 @@
 from twofold.projections.definition import by_name, define, table_of
 from twofold.projections.fold import Projection
 from twofold.projections.group import Group, Page, grouped, groups_of
+from twofold.projections.indexes import indexed
 from twofold.projections.model import REMOVED, ReadModel, Removed
 from twofold.projections.port import Advance, Found, ReadStore
 from twofold.projections.projector import Projector
@@ -29,5 +30,6 @@ __all__ = [
     "define",
     "grouped",
     "groups_of",
+    "indexed",
     "table_of",
 ]

@@ -5,23 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
-from zlib import crc32
 
 import msgspec
 
 from twofold.errors import DefinitionError
 from twofold.messages import name_of
-from twofold.messages.markers import INDEXED, KEY, fields, has_mark, marked
+from twofold.messages.markers import KEY, fields, marked
 from twofold.messages.naming import snake_name_of
 from twofold.projections.columns import column_of
 from twofold.projections.fold import Projection
+from twofold.projections.indexes import NAME_MAX, indexes_of
 from twofold.projections.keys import checker
 from twofold.projections.model import ReadModel
 from twofold.projections.steps import steps_of
-from twofold.projections.table import Column, Index, Table
-
-NAME_MAX = 63
-"""Bytes in a name of PostgreSQL, which cuts longer ones off without a word."""
+from twofold.projections.table import Table
 
 _PLAIN = re.compile(rf"[a-z_][a-z0-9_]{{0,{NAME_MAX - 1}}}")
 
@@ -73,7 +70,7 @@ def table_of(cls: type[ReadModel]) -> Table:
                 cls,
                 remedy="Use a field of an exact plain type that always has a value.",
             )
-    indexes = tuple(_index(cls, table, column) for column in columns if has_mark(hints[column.name], INDEXED))
+    indexes = indexes_of(cls, table, columns, hints)
     return Table(table, columns, tuple(name for name in hints if name in key), indexes, _maker(cls))
 
 
@@ -85,19 +82,6 @@ def _plain(cls: type, name: str) -> str:
             remedy=f"Use a-z, 0-9 and _, at most {NAME_MAX}; names that begin with twofold_ are kept.",
         )
     return name
-
-
-def _index(cls: type, table: str, column: Column) -> Index:
-    if column.kind == "json":
-        raise DefinitionError(
-            f"{cls.__name__}.{column.name} cannot be indexed: it is a document",
-            cls,
-            remedy="Keep what is searched for in a column of its own.",
-        )
-    name = f"{table}_{column.name}_idx"
-    if len(name) > NAME_MAX:
-        name = f"{name[: NAME_MAX - 9]}_{crc32(name.encode()):08x}"
-    return Index(name, (column.name,))
 
 
 def _required(cls: type[Any]) -> list[str]:

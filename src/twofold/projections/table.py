@@ -28,10 +28,21 @@ class Column(msgspec.Struct, frozen=True, eq=False):
 
 
 class Index(msgspec.Struct, frozen=True):
-    """An index on some columns, in order."""
+    """An index on some columns, in order; ``descending`` are those of them that descend.
+
+    It holds only the rows for which ``where`` is true, if that says anything.
+    """
 
     name: str
     columns: tuple[str, ...]
+    descending: tuple[str, ...] = ()
+    where: str = ""
+
+    @property
+    def definition(self) -> str:
+        """Columns and predicate, as in ``tier, score desc where score >= 70``."""
+        columns = ", ".join(f"{name} desc" if name in self.descending else name for name in self.columns)
+        return f"{columns} where {self.where}" if self.where else columns
 
 
 class Table(msgspec.Struct, frozen=True, eq=False):

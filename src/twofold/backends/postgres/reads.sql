@@ -82,7 +82,7 @@ on conflict (name) do update set definition = excluded.definition;
 create table {table} ({declared}, primary key ({key})) with (fillfactor = 50);
 
 -- name: create_index
-create index if not exists {index} on {table} ({of});
+create index if not exists {index} on {table} ({of}){where};
 
 -- name: select_rows
 -- A question's own words follow.

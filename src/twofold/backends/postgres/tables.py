@@ -21,7 +21,7 @@ from twofold.projections.codec import (
     to_microseconds,
     utc,
 )
-from twofold.projections.table import Column, Kind, Table
+from twofold.projections.table import Column, Index, Kind, Table
 from twofold.store.pages import load_page
 
 _SQL = load_page("twofold.backends.postgres", "reads.sql")
@@ -75,7 +75,7 @@ def statements(table: Table) -> Statements:
     return Statements(
         create=_SQL["create_table"].format(**words),
         indexes=tuple(
-            _SQL["create_index"].format(index=quoted(index.name), of=", ".join(map(quoted, index.columns)), **words)
+            _SQL["create_index"].format(index=quoted(index.name), of=_indexed(index), where=_where(index), **words)
             for index in table.indexes
         ),
         select=_SQL["select_rows"].format(**words),
@@ -95,6 +95,14 @@ def find_statement(table: Table, column: str) -> str:
 def _declared(column: Column) -> str:
     collation = ' collate "C"' if column.kind in _BY_BYTES else ""
     return f"{quoted(column.name)} {_TYPES[column.kind]}{collation}{'' if column.optional else ' not null'}"
+
+
+def _indexed(index: Index) -> str:
+    return ", ".join(f"{quoted(name)} desc" if name in index.descending else quoted(name) for name in index.columns)
+
+
+def _where(index: Index) -> str:
+    return f" where {index.where}" if index.where else ""
 
 
 def _replaced(name: str) -> str:

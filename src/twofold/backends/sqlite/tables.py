@@ -20,7 +20,7 @@ from twofold.projections.codec import (
     to_microseconds,
     utc,
 )
-from twofold.projections.table import Column, Kind, Table
+from twofold.projections.table import Column, Index, Kind, Table
 from twofold.store.pages import load_page
 
 _SQL = load_page("twofold.backends.sqlite", "reads.sql")
@@ -69,7 +69,7 @@ def statements(table: Table) -> Statements:
     return Statements(
         create=_SQL["create_table"].format(**words),
         indexes=tuple(
-            _SQL["create_index"].format(index=quoted(index.name), of=", ".join(map(quoted, index.columns)), **words)
+            _SQL["create_index"].format(index=quoted(index.name), of=_indexed(index), where=_where(index), **words)
             for index in table.indexes
         ),
         select=_SQL["select_rows"].format(**words),
@@ -83,6 +83,14 @@ def statements(table: Table) -> Statements:
 def find_statement(table: Table, column: str) -> str:
     """What finds rows by the value of one column."""
     return f"{statements(table).select} {_SQL['find_rows'].format(column=quoted(column))}"
+
+
+def _indexed(index: Index) -> str:
+    return ", ".join(f"{quoted(name)} desc" if name in index.descending else quoted(name) for name in index.columns)
+
+
+def _where(index: Index) -> str:
+    return f" where {index.where}" if index.where else ""
 
 
 def _replaced(name: str) -> str:

@@ -96,7 +96,7 @@ def test_a_read_model_whose_definition_changed_is_bad_and_the_log_can_still_be_l
 ) -> None:
     terminal("send", "OpenAccount", "account_id=1", "owner=ada")
     path = folder / "app.py"
-    path.write_text(path.read_text().replace('    owner: str = ""', '    owner: str = ""\n    colour: str = ""'))
+    path.write_text(path.read_text().replace('    owner: str = ""', "    owner: int = 0"))
     code, found = verdicts(terminal)
     assert (code, found["read models"]) == (1, "bad")
     assert len(terminal("events", "tail", "--json").lines) == 1

@@ -21,7 +21,7 @@ _KINDS: dict[object, Kind] = {
 _REMEDY = "Use int, str, bool, float, Decimal, date, datetime, timedelta, UUID, an Enum, or structs, lists and dicts of those."
 
 
-def column_of(cls: type, name: str, hint: object) -> Column:
+def column_of(cls: type, name: str, hint: object, default: Any = msgspec.NODEFAULT) -> Column:
     """The column for a field, or ``DefinitionError`` for a type that no column can hold."""
     bare = _bare(hint)
     members = [each for each in alternatives(bare) if each is not type(None)]
@@ -30,7 +30,8 @@ def column_of(cls: type, name: str, hint: object) -> Column:
     kind = _kind(type_)
     if kind is None:
         raise DefinitionError(f"{cls.__name__}.{name} cannot be stored: {_named(type_)}", cls, remedy=_REMEDY)
-    return Column(name, kind, type_, optional)
+    given = default is not msgspec.NODEFAULT
+    return Column(name, kind, type_, optional, given or optional, default if given else None)
 
 
 def _bare(hint: object) -> Any:

@@ -62,7 +62,8 @@ def table_of(cls: type[ReadModel]) -> Table:
             f"{cls.__name__} has no key", cls, remedy="Mark the field that says which row, as in family_id: Key[str]."
         )
     table = _plain(cls, snake_name_of(cls))
-    columns = tuple(column_of(cls, _plain(cls, name), hint) for name, hint in hints.items())
+    defaults = _defaults(cls)
+    columns = tuple(column_of(cls, _plain(cls, name), hint, defaults[name]) for name, hint in hints.items())
     for column in columns:
         if column.name in key and (column.optional or column.kind in ("json", "float")):
             raise DefinitionError(
@@ -86,6 +87,13 @@ def _plain(cls: type, name: str) -> str:
 
 def _required(cls: type[Any]) -> list[str]:
     return [field.name for field in msgspec.structs.fields(cls) if field.required]
+
+
+def _defaults(cls: type[Any]) -> dict[str, Any]:
+    return {
+        field.name: field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+        for field in msgspec.structs.fields(cls)
+    }
 
 
 def _maker(cls: type[Any]) -> Callable[..., Any]:

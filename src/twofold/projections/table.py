@@ -7,8 +7,6 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from twofold.errors import StoreRefusedError
-
 Kind: TypeAlias = Literal[
     "int", "text", "bool", "float", "decimal", "date", "datetime", "timedelta", "uuid", "enum", "json"
 ]
@@ -19,12 +17,18 @@ Key: TypeAlias = Any
 
 
 class Column(msgspec.Struct, frozen=True, eq=False):
-    """A column: its name, what it holds, and the Python type of its values (without ``None`` and marks)."""
+    """A column: its name, what it holds, and the Python type of its values (without ``None`` and marks).
+
+    Where it ``has_default``, rows that are older than the column hold its ``default``.
+    """
 
     name: str
     kind: Kind
     type: Any
     optional: bool = False
+    has_default: bool = False
+    default: Any = None
+    searchable: bool = False
 
 
 class Index(msgspec.Struct, frozen=True):
@@ -78,10 +82,23 @@ class Table(msgspec.Struct, frozen=True, eq=False):
         return self.key[0] == column or any(index.columns[0] == column for index in self.indexes)
 
     @property
+    def searchable(self) -> tuple[Column, ...]:
+        """The columns whose words are searched for."""
+        return tuple(column for column in self.columns if column.searchable)
+
+    @property
     def definition(self) -> str:
-        """Columns, key and event types as text: what must not change under rows that are already there."""
+        """Columns, key, event types and the like as text, to be kept beside the rows that were made from it."""
         columns = ", ".join(f"{column.name} {column.kind}{'?' if column.optional else ''}" for column in self.columns)
-        return f"{columns}; key {', '.join(self.key)}; from {', '.join(self.folds) or 'nothing'}{f'; in {self.group}' if self.group else ''}"
+        parts = [columns, f"key {', '.join(self.key)}", f"from {', '.join(self.folds) or 'nothing'}"]
+        if self.group:
+            parts.append(f"in {self.group}")
+        if self.searchable:
+            parts.append(f"search {', '.join(column.name for column in self.searchable)}")
+        if self.indexes:
+            indexes = {index.name: index.definition for index in self.indexes}
+            parts.append(f"indexes {msgspec.json.encode(indexes).decode()}")
+        return "; ".join(parts)
 
 
 class Changes(msgspec.Struct, frozen=True):
@@ -90,18 +107,3 @@ class Changes(msgspec.Struct, frozen=True):
     table: Table
     rows: Sequence[Any]
     removed: Sequence[Key] = ()
-
-
-def definition_changed(table: Table, made_from: str | None) -> StoreRefusedError:
-    """The refusal of a table that was made from another definition than the read model has now."""
-    if made_from is None:
-        return StoreRefusedError(
-            f"There is a table or view {table.name} that is not a read model of Twofold",
-            reason="foreign",
-            remedy="Name the read model otherwise (@stored_as), or keep read models in a schema of their own.",
-        )
-    return StoreRefusedError(
-        f"The definition of {table.name} has changed (the table: {made_from}; the code: {table.definition})",
-        reason="definition-changed",
-        remedy=f"It must be built again: drop the table {table.name}, and the next start fills it from the log.",
-    )

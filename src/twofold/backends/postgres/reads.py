@@ -7,10 +7,11 @@ from typing import Any
 
 from twofold.backends.postgres.connection import Connection, Connections, quoted
 from twofold.backends.postgres.questions import Questions
-from twofold.backends.postgres.tables import find_statement, statements
+from twofold.backends.postgres.tables import add_column, find_statement, statements
 from twofold.errors import StoreRefusedError
+from twofold.projections.amendment import Amendment, amendment
 from twofold.projections.port import Advance, Found
-from twofold.projections.table import Key, Table, definition_changed
+from twofold.projections.table import Key, Table
 from twofold.store.pages import load_page
 from twofold.subscriptions import Checkpoint
 
@@ -106,9 +107,17 @@ class PostgresReads:
             await connection.execute(statements(table).create)
             await connection.execute(_SQL["remember_definition"], table.name, table.definition)
         elif made_from != table.definition:
-            raise definition_changed(table, made_from)
+            await _amend(connection, table, amendment(table, made_from))
         for index in statements(table).indexes:
             await connection.execute(index)
+
+
+async def _amend(connection: Connection, table: Table, amended: Amendment) -> None:
+    for column in amended.columns:
+        await connection.execute(add_column(table, column))
+    for name in amended.dropped:
+        await connection.execute(_SQL["drop_index"].format(index=quoted(name)))
+    await connection.execute(_SQL["remember_definition"], table.name, table.definition)
 
 
 async def _move(connection: Connection, advances: Sequence[Advance]) -> frozenset[str]:

@@ -81,6 +81,14 @@ on conflict (name) do update set definition = excluded.definition;
 -- new entries.
 create table {table} ({declared}, primary key ({key})) with (fillfactor = 50);
 
+-- name: add_column
+-- Takes no time whatever the number of rows: both databases answer with the default for rows that are older. It stays,
+-- so that a process that still runs the older code can write.
+alter table {table} add column {declared} default {default};
+
+-- name: drop_index
+drop index if exists {index};
+
 -- name: create_index
 create index if not exists {index} on {table} ({of}){where};
 

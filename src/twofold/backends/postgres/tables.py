@@ -86,6 +86,15 @@ def statements(table: Table) -> Statements:
     )
 
 
+def add_column(table: Table, column: Column) -> str:
+    """What adds a column to a table that has rows."""
+    values = [] if column.default is None else statements(table).codec.values(column.name, [column.default])
+    value = values[0] if values else None
+    return _SQL["add_column"].format(
+        table=quoted(table.name), declared=_declared(column), default=_literal(column, value)
+    )
+
+
 def find_statement(table: Table, column: str) -> str:
     """What finds rows by the values of one column."""
     array = next(_TYPES[each.kind] for each in table.columns if each.name == column)
@@ -103,6 +112,14 @@ def _indexed(index: Index) -> str:
 
 def _where(index: Index) -> str:
     return f" where {index.where}" if index.where else ""
+
+
+def _literal(column: Column, value: object) -> str:
+    if value is None:
+        return "null"
+    text = format(value, "f") if isinstance(value, Decimal) else str(value)
+    escaped = text.replace("'", "''")
+    return f"'{escaped}'::{_TYPES[column.kind]}"
 
 
 def _replaced(name: str) -> str:

@@ -12,11 +12,12 @@ import msgspec
 from twofold.backends.sqlite.connection import Database
 from twofold.backends.sqlite.migrations import Schema
 from twofold.backends.sqlite.questions import MISTAKES, UNFIT, Questions, find_rows, prepare
-from twofold.backends.sqlite.tables import find_statement, statements
+from twofold.backends.sqlite.tables import add_column, find_statement, quoted, statements
 from twofold.backends.sqlite.transaction import transaction
 from twofold.errors import StoreRefusedError
+from twofold.projections.amendment import Amendment, amendment
 from twofold.projections.port import Advance, Found
-from twofold.projections.table import Changes, Key, Table, definition_changed
+from twofold.projections.table import Changes, Key, Table
 from twofold.store.migrations import load_migrations
 from twofold.store.pages import load_page
 from twofold.subscriptions import Checkpoint
@@ -116,9 +117,17 @@ def _install(connection: apsw.Connection, table: Table) -> None:
         connection.execute(statements(table).create)
         connection.execute(_SQL["remember_definition"], (table.name, table.definition))
     elif made_from != table.definition:
-        raise definition_changed(table, made_from)
+        _amend(connection, table, amendment(table, made_from))
     for index in statements(table).indexes:
         connection.execute(index)
+
+
+def _amend(connection: apsw.Connection, table: Table, amended: Amendment) -> None:
+    for column in amended.columns:
+        connection.execute(add_column(table, column))
+    for name in amended.dropped:
+        connection.execute(_SQL["drop_index"].format(index=quoted(name)))
+    connection.execute(_SQL["remember_definition"], (table.name, table.definition))
 
 
 def _advance(connection: apsw.Connection, advance: Advance) -> bool:

@@ -10,6 +10,8 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+import apsw
+
 from twofold.projections.codec import (
     Codec,
     Converters,
@@ -77,6 +79,15 @@ def statements(table: Table) -> Statements:
         remove=_SQL["remove_rows"].format(**words),
         upsert=_SQL["write_rows"].format(**words),
         codec=Codec(table, _CONVERTERS),
+    )
+
+
+def add_column(table: Table, column: Column) -> str:
+    """What adds a column to a table that has rows."""
+    values = [] if column.default is None else statements(table).codec.values(column.name, [column.default])
+    value = values[0] if values else None
+    return _SQL["add_column"].format(
+        table=quoted(table.name), declared=_declared(column), default=apsw.format_sql_value(value)
     )
 
 

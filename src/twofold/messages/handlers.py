@@ -49,7 +49,7 @@ def by(*names: str) -> By:
 class EvolveHandler(msgspec.Struct, frozen=True):
     """One method that folds one event type into a state or row."""
 
-    function: Callable[[Any, Any], None]
+    function: Callable[..., Any]
     event_type: type[Event]
     wants_recorded: bool
     mark: Evolve

@@ -17,23 +17,22 @@ class FanOut:
         self._fold = fold
         self._columns = sorted({where.column for where in fold.wheres})
         self._found: dict[Where, dict[Key, None]] = {}
-        self._note(fold.rows)
+        self._changed: list[Key] = list(fold.rows)
 
     def expanded(self, touches: Iterable[Touch]) -> Iterator[Touch]:
         """The same touches with one for each row instead of each ``Where``. To be taken one by one: the next depends on it."""
-        changed: list[Key] = []
         for touch in touches:
             if type(touch[0]) is not Where:
-                changed.append(touch[0])
+                self._changed.append(touch[0])
                 yield touch
                 continue
-            self._note(changed)
-            changed = [key for key in self._found.get(touch[0], ()) if self._holds(key, touch[0])]
-            for key in changed:
+            self._note_changed()
+            self._changed = [key for key in self._found.get(touch[0], ()) if self._holds(key, touch[0])]
+            for key in tuple(self._changed):
                 yield (key, *touch[1:])
 
-    def _note(self, keys: Iterable[Key]) -> None:
-        for key in keys:
+    def _note_changed(self) -> None:
+        for key in (*self._changed, *self._fold.moved_to):
             row = self._fold.current(key)
             for column in self._columns if row is not None else ():
                 self._found.setdefault(Where(column, getattr(row, column)), {})[key] = None

@@ -116,7 +116,7 @@ class Fold:
         self.touches: list[Touch] = []
         self.keys: set[Key] = set()
         self.wheres: set[Where] = set()
-        self.assumed: set[Key] = set()
+        self.moved_to: list[Key] = []
         self.rows: dict[Key, Any] = {}
         self._changed: dict[Key, Any] = {}
 
@@ -179,6 +179,11 @@ class Fold:
         return self._changed[key] if key in self._changed else self.rows.get(key)
 
     @property
+    def assumed(self) -> set[Key]:
+        """Keys that rows moved to and that were not looked for: assumed to be free, to be seen when the page is done."""
+        return set(self.moved_to) - self.keys - self.rows.keys()
+
+    @property
     def changes(self) -> Changes:
         """The rows to write, in the order of their first change, and the keys of those to remove."""
         row_key = self.projection.row_key
@@ -221,8 +226,7 @@ class Fold:
             raise TypeError(reason)
         if self.current(new) is not None:
             raise ValueError(f"there is a row with the key {new} already")
-        if new not in self.keys:
-            self.assumed.add(new)  # That there is none: to be seen when the page is done.
+        self.moved_to.append(new)
         self._changed[key] = None
         self._changed[new] = row
 

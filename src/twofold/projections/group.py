@@ -67,13 +67,17 @@ class Page:
 
     def fold(self) -> list[Changes]:
         """What becomes of the rows. ``FoldError`` for an event that cannot be folded: the rows are spoiled then."""
-        if self._looks_up:
-            for cls, run in groupby(self._order, key=itemgetter(0)):
-                _take(self.folds[cls], [touch for _, touch in run])
-        else:
-            for fold in self.folds.values():
-                _take(fold, fold.touches)
+        fan_outs = {cls: FanOut(fold) for cls, fold in self.folds.items() if fold.wheres}
+        for cls, touches in self._runs():
+            fold, fan_out = self.folds[cls], fan_outs.get(cls)
+            fold.take(fan_out.expanded(touches) if fan_out is not None else touches)
         return [changes for fold in self.folds.values() if (changes := fold.changes).rows or changes.removed]
+
+    def _runs(self) -> Iterable[tuple[type[Any], Sequence[Touch]]]:
+        """The touches as they are to be taken, those that follow each other in one read model together."""
+        if not self._looks_up:
+            return [(cls, fold.touches) for cls, fold in self.folds.items()]
+        return [(cls, [touch for _, touch in run]) for cls, run in groupby(self._order, key=itemgetter(0))]
 
     def _plan_in_turns(self, events: Iterable[Recorded[Event]]) -> None:
         for event in events:
@@ -99,10 +103,6 @@ class Page:
                 source.keys.add(wanted)
             rows.append(partial(source.current, wanted))
         return key, step, (subject, rows), recorded
-
-
-def _take(fold: Fold, touches: Sequence[Touch]) -> None:
-    fold.take(FanOut(fold).expanded(touches) if fold.wheres else touches)
 
 
 def groups_of(projections: Collection[Projection]) -> list[Group]:

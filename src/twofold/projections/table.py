@@ -79,7 +79,7 @@ class Table(msgspec.Struct, frozen=True, eq=False):
 
     def finds_by(self, column: str) -> bool:
         """Whether rows are found by one column without looking at all of them."""
-        return self.key[0] == column or any(index.columns[0] == column for index in self.indexes)
+        return self.key[0] == column or any(index.columns[0] == column and not index.where for index in self.indexes)
 
     @property
     def searchable(self) -> tuple[Column, ...]:

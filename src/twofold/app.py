@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar
@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from twofold.clock import Clock, SystemClock
-from twofold.config import PostgresURL, SqliteURL, parse_url
+from twofold.config import PostgresURL, SqliteURL, parse_places
 from twofold.deciders.handling import Handling
 from twofold.deciders.history import History
 from twofold.deciders.receipt import Receipt
@@ -31,7 +31,7 @@ from twofold.store.criteria import EVERYTHING, Criteria
 from twofold.store.limits import checked_criteria, checked_stream, checked_version
 from twofold.store.port import EventStore, Head
 from twofold.store.token import parse_token
-from twofold.subscriptions import Engine, SubscriptionStatus
+from twofold.subscriptions import Engine, SubscriptionStatus, reach_elsewhere
 from twofold.work import Work
 
 A = TypeVar("A")
@@ -57,7 +57,8 @@ class App:
     """An application: its parts over one store.
 
     ``parts`` are deciders, read models, messages, upcasters, and functions marked ``@decides`` or ``@answers``.
-    ``store`` is a URL: ``sqlite:///shop.db``, ``sqlite://`` (in memory) or ``postgresql://…``. With ``migrate`` an
+    ``store`` is a URL: ``sqlite:///shop.db``, ``sqlite://`` (in memory) or ``postgresql://…``. The read models are
+    beside the log, or at ``reads``; questions go there, or to ``replica``, a server that repeats it. With ``migrate`` an
     older schema is upgraded at start; without it ``twofold db upgrade`` must have been run. With ``background`` the
     read models follow the log in this process; without it another process runs them, or a test turns them by hand.
 
@@ -68,6 +69,8 @@ class App:
         self,
         *parts: object,
         store: str = "sqlite://",
+        reads: str | None = None,
+        replica: str | None = None,
         migrate: bool = True,
         background: bool = True,
         clock: Clock | None = None,
@@ -76,18 +79,35 @@ class App:
     ) -> None:
         self.parts: Parts = sort_parts(parts)
         self.registry = self.parts.registry
-        self.url: SqliteURL | PostgresURL = parse_url(store)
+        self.places = parse_places(store, reads, replica)
         self.settings = Settings(migrate, background, clock or SystemClock(), attempts_max, states_max)
         self._live: _Live | None = None
 
-    def at(self, store: str | None = None, *, migrate: bool | None = None, background: bool | None = None) -> App:
-        """The same app over another store, or with other settings; not started."""
+    def at(
+        self,
+        store: str | None = None,
+        *,
+        reads: str | None = None,
+        replica: str | None = None,
+        migrate: bool | None = None,
+        background: bool | None = None,
+    ) -> App:
+        """The same app over another store, or with other settings; not started.
+
+        Another store brings its own read models, and other read models their own replica, unless these are given too.
+        """
         other = copy.copy(self)
-        other.url = parse_url(store) if store is not None else self.url
+        places = self.places if store is None else parse_places(store)
+        other.places = places.moved(reads, replica)
         given = {"migrate": migrate, "background": background}
         other.settings = replace(self.settings, **{name: value for name, value in given.items() if value is not None})
         other.__dict__["_live"] = None
         return other
+
+    @property
+    def url(self) -> SqliteURL | PostgresURL:
+        """Where the log is."""
+        return self.places.log
 
     # --- Life ---------------------------------------------------------------------------------------------------
 
@@ -98,7 +118,7 @@ class App:
         """
         if self._live is not None:
             raise TwofoldError("The app is started already", remedy="Start it once; many tasks may share it.")
-        rooms = rooms_for(self.url, migrate=self.settings.migrate)
+        rooms = rooms_for(self.places, migrate=self.settings.migrate)
         live = _Live(self, rooms)
         try:
             await live.open()
@@ -287,7 +307,7 @@ class _Live:
         self.states = States(rooms.log, app.registry, rooms.snapshots, states_max=app.settings.states_max)
         self.history = History(self.states, rooms.log, app.registry)
         self.engine = Engine(rooms.log, app.registry, Projector(rooms.reads, app.parts.projections))
-        self.answers = Answers(rooms.reads, app.parts.projections, app.parts.answerers, self.engine.reach)
+        self.answers = Answers(rooms.asked, app.parts.projections, app.parts.answerers, self.reach)
         self.head: Head
         self.handling: Handling
 
@@ -308,6 +328,17 @@ class _Live:
         await self.rooms.reads.install([projection.table for projection in app.parts.projections])
         if app.settings.background and app.parts.projections:
             await self.engine.start()
+
+    async def reach(self, names: Collection[str], position: int, *, timeout_seconds: float) -> None:
+        """Return when questions find these read models at ``position`` or beyond; ``BehindError`` otherwise."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + timeout_seconds
+        beside = self.rooms.asked is self.rooms.reads
+        if beside or self.engine.running:  # It knows at once of one that has stopped, and wakes whoever waits.
+            await self.engine.reach(names, position, timeout_seconds=timeout_seconds)
+        if not beside:
+            left = max(until - clock(), 0.0)
+            await reach_elsewhere(self.rooms.asked, self.head, names, position, timeout_seconds=left)
 
     def position_of(self, after: Receipt | str) -> int:
         """The position that a receipt or token means; ``InvalidInputError`` for one of another store."""

@@ -1,14 +1,16 @@
-"""Which backend a URL means: the log, the read models and the snapshots, opened and closed together."""
+"""Which backend each place means: the log, the read models and the snapshots, opened and closed together."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Generator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from typing import Protocol, TypeAlias
 
 import msgspec
 
-from twofold.config import PostgresURL, SqliteURL
+from twofold.config import Places, PostgresURL, SqliteURL
 from twofold.errors import StoreRefusedError
-from twofold.projections import ReadStore
+from twofold.projections import AskedStore, ReadStore
 from twofold.store.port import EventStore, SnapshotStore
 
 
@@ -21,52 +23,103 @@ class Room(Protocol):
 
 
 class Rooms(msgspec.Struct):
-    """One database's implementation of the ports.
+    """The implementations of the ports, over one database or several.
 
-    ``is_server`` says that it works in processes of its own; ``opened_too`` is what has connections besides those two.
+    ``reads`` is where read models are written, ``asked`` where questions go: the same, or a replica of it.
+    ``is_server`` says that the log works in processes of its own; ``opened_too`` is what has connections besides.
     """
 
     log: EventStore
     reads: ReadStore
+    asked: AskedStore
     snapshots: SnapshotStore
     is_server: bool
-    opened_too: Room | None = None
+    opened_too: Sequence[Room] = ()
 
     async def open(self) -> None:
-        await self.log.open()
-        await self.reads.open()
-        if self.opened_too is not None:
-            await self.opened_too.open()
+        for room in self._all:
+            await room.open()
 
     async def close(self) -> None:
-        """The read side first: what it keeps, it keeps about the log."""
-        try:
-            await self.reads.close()
-            if self.opened_too is not None:
-                await self.opened_too.close()
-        finally:
-            await self.log.close()
+        """In the opposite order: what the others keep, they keep about the log."""
+        async with AsyncExitStack() as closing:
+            for room in self._all:
+                closing.push_async_callback(room.close)
+
+    @property
+    def _all(self) -> Sequence[Room]:
+        return self.log, self.reads, *self.opened_too
 
 
-def rooms_for(url: SqliteURL | PostgresURL, *, migrate: bool) -> Rooms:
-    """The rooms of that database, not yet opened. Drivers are imported here, so that nobody needs the other one's."""
-    return _sqlite(url, migrate=migrate) if isinstance(url, SqliteURL) else _postgres(url, migrate=migrate)
+def rooms_for(places: Places, *, migrate: bool) -> Rooms:
+    """The rooms at those places, not yet opened. Drivers are imported here, so that nobody needs the other one's."""
+    reads = _sqlite_reads(places.reads) if isinstance(places.reads, SqliteURL) else _postgres_reads(places.reads)
+    replicas = [] if places.replica is None else [_replica(places.replica)]
+    if isinstance(places.log, SqliteURL):
+        log, snapshots, kept_in = _over_sqlite(places.log, reads, migrate=migrate)
+    else:
+        log, snapshots, kept_in = _over_postgres(places.log, migrate=migrate)
+    return Rooms(
+        log,
+        reads,
+        asked=replicas[0] if replicas else reads,
+        snapshots=snapshots,
+        is_server=isinstance(places.log, PostgresURL),
+        opened_too=[*kept_in, *replicas],
+    )
 
 
-def _sqlite(url: SqliteURL, *, migrate: bool) -> Rooms:
+Log: TypeAlias = tuple[EventStore, SnapshotStore, Sequence[Room]]
+"""A log, its snapshots, and what these have opened besides the log and the read models."""
+
+
+def _over_sqlite(url: SqliteURL, reads: ReadStore, *, migrate: bool) -> Log:
     from twofold.backends.sqlite.log import SqliteLog
     from twofold.backends.sqlite.reads import SqliteReads
     from twofold.backends.sqlite.snapshots import SqliteSnapshots
 
-    reads = SqliteReads(url.reads_path)
-    return Rooms(SqliteLog(url.path, migrate=migrate), reads, SqliteSnapshots(reads.database), is_server=False)
+    log = SqliteLog(url.path, migrate=migrate)
+    if isinstance(reads, SqliteReads) and reads.database.path == url.reads_path:
+        return log, SqliteSnapshots(reads.database), ()
+    # Snapshots belong to the log: wherever the read models are, they stay in the file that may be lost beside it.
+    beside = SqliteReads(url.reads_path)
+    return log, SqliteSnapshots(beside.database), (beside,)
 
 
-def _postgres(url: PostgresURL, *, migrate: bool) -> Rooms:
-    try:
+def _over_postgres(url: PostgresURL, *, migrate: bool) -> Log:
+    with _driver():
         from twofold.backends.postgres.log import PostgresLog
-        from twofold.backends.postgres.reads import PostgresReads
         from twofold.backends.postgres.snapshots import PostgresSnapshots
+
+    snapshots = PostgresSnapshots(url.dsn, schema=url.schema)
+    return PostgresLog(url.dsn, schema=url.schema, migrate=migrate), snapshots, (snapshots,)
+
+
+def _sqlite_reads(url: SqliteURL) -> ReadStore:
+    from twofold.backends.sqlite.reads import SqliteReads
+
+    return SqliteReads(url.path)
+
+
+def _postgres_reads(url: PostgresURL) -> ReadStore:
+    with _driver():
+        from twofold.backends.postgres.reads import PostgresReads
+
+    return PostgresReads(url.dsn, schema=url.read_schema)
+
+
+def _replica(url: PostgresURL) -> AskedStore:
+    with _driver():
+        from twofold.backends.postgres.replica import PostgresReplica
+
+    return PostgresReplica(url.dsn, schema=url.read_schema)
+
+
+@contextmanager
+def _driver() -> Generator[None]:
+    """``StoreRefusedError`` where what is imported inside needs a driver that is not installed."""
+    try:
+        yield
     except ModuleNotFoundError as error:
         if error.name != "asyncpg":
             raise
@@ -75,6 +128,3 @@ def _postgres(url: PostgresURL, *, migrate: bool) -> Rooms:
             reason="no-driver",
             remedy='Install it: pip install "twofold[postgres]".',
         ) from error
-    log = PostgresLog(url.dsn, schema=url.schema, migrate=migrate)
-    snapshots = PostgresSnapshots(url.dsn, schema=url.schema)
-    return Rooms(log, PostgresReads(url.dsn, schema=url.read_schema), snapshots, is_server=True, opened_too=snapshots)

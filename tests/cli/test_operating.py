@@ -222,3 +222,20 @@ def test_the_demo_shows_people_the_answers(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
     assert Terminal(tmp_path)("demo", "--full", "nowhere.csv").code == 2
+
+
+# --- where the read models are --------------------------------------------------------------------------------------
+
+
+def test_read_models_may_be_elsewhere(either: Terminal, folder: Path) -> None:
+    elsewhere = Terminal(folder, *either.arguments, "--reads", f"sqlite:///{folder}/views.db")
+    elsewhere("send", "OpenAccount", "account_id=1", "owner=ada")
+    assert elsewhere("ask", "CountAccounts").out.strip() == "1"
+    assert elsewhere("projections", "ls", "--json").answer[0]["position"] == 1
+    assert either("projections", "ls", "--json").answer[0]["position"] == 0
+
+
+def test_read_models_that_are_away_are_an_environment_error(terminal: Terminal, folder: Path) -> None:
+    done = Terminal(folder, "--reads", "postgresql://nobody@127.0.0.1:1/none")("ask", "CountAccounts")
+    assert done.code == 2
+    assert "127.0.0.1" in done.err

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
-from twofold.config import parse_url
+from twofold.config import parse_places
 from twofold.rooms import rooms_for
 from twofold.store.port import Append, Appended, EventStore, NewEvent
 
@@ -16,7 +16,7 @@ APPENDS_PER_BATCH = 3
 @asynccontextmanager
 async def opened_log(url: str) -> AsyncGenerator[EventStore]:
     """The log at a store's URL, open inside the block."""
-    log = rooms_for(parse_url(url), migrate=True).log
+    log = rooms_for(parse_places(url), migrate=True).log
     await log.open()
     try:
         yield log

@@ -14,7 +14,7 @@ import pytest
 
 from tests.stories.processes import start
 from tests.stories.till import CASHIERS, Acknowledged, SalesByAmount, TillView, amounts_of, command_of, shop, work
-from twofold.config import parse_url
+from twofold.config import parse_places
 from twofold.projections import ReadStore, define
 from twofold.rooms import rooms_for
 from twofold.store.port import EventStore, Row
@@ -90,7 +90,7 @@ async def insist(url: str, command_ids: list[str]) -> list[Acknowledged]:
 
 async def examine(url: str, notes: Notes) -> bool:
     """The log holds what was acknowledged, once and whole; each read model is its fold. Whether all are at the head."""
-    rooms = rooms_for(parse_url(url), migrate=True)
+    rooms = rooms_for(parse_places(url), migrate=True)
     await rooms.open()
     try:
         rows = await everything(rooms.log)

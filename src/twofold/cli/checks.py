@@ -76,7 +76,7 @@ def migrations(state: SchemaState) -> Finding:
 
 async def settings_of(app: App) -> str:
     """The server's version and settings. That they are safe was checked when the log was opened."""
-    statement = _SERVER if isinstance(app.url, PostgresURL) else _FILE
+    statement = _SERVER if isinstance(app.places.reads, PostgresURL) else _FILE
     found = await app.reads.query(statement, {})
     values = dict(zip(found.columns, found.rows[0], strict=True))
     return ", ".join(f"{name}: {value}" for name, value in values.items())

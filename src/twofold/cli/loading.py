@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def app_for(settings: Settings) -> App:
-    """The app of this call, over ``--store`` if that was given; stderr says which one it is and who named it.
+    """The app of this call, over ``--store`` and ``--reads`` if these were given; stderr says which one it is and who named it.
 
     Raises ``InvalidInputError`` where there is none, or where it cannot be imported.
     """
     found = find(settings.app, os.environ, Path.cwd())
     app = load(found)
     note(f"app {found}, by {found.source}", as_json=settings.json)
-    return app.at(settings.store) if settings.store else app
+    return app.at(settings.store, reads=settings.reads)
 
 
 def load(found: Found) -> App:

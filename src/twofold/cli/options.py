@@ -16,6 +16,7 @@ class Settings:
 
     app: str | None = None
     store: str | None = None
+    reads: str | None = None
     json: bool = False
 
 
@@ -29,11 +30,12 @@ def _keep(ctx: click.Context, param: click.Parameter, value: str | bool | None) 
 
 
 def common(command: C) -> C:
-    """Add ``--app``, ``--store`` and ``--json`` to a command."""
+    """Add ``--app``, ``--store``, ``--reads`` and ``--json`` to a command."""
     command.params.extend(
         [
             click.Option(["--app"], metavar="MODULE:ATTR", expose_value=False, callback=_keep, help="The app to use."),
             click.Option(["--store"], metavar="URL", expose_value=False, callback=_keep, help="Another database."),
+            click.Option(["--reads"], metavar="URL", expose_value=False, callback=_keep, help="Read models elsewhere."),
             click.Option(["--json"], is_flag=True, expose_value=False, callback=_keep, help="Print JSON."),
         ]
     )

@@ -25,7 +25,7 @@ class Schema(Protocol):
 
 def schema_of(app: App) -> Schema:
     """The schema of the app's log."""
-    return cast(Schema, rooms_for(app.url, migrate=False).log)
+    return cast(Schema, rooms_for(app.places, migrate=False).log)
 
 
 def no_log(app: App) -> NotFoundError:
@@ -37,7 +37,7 @@ def no_log(app: App) -> NotFoundError:
 async def opened_log(app: App) -> AsyncGenerator[EventStore]:
     """The log, open for looking: nothing is created, upgraded or run, and the read models may be in any state."""
     await _must_hold_a_log(app)
-    log = rooms_for(app.url, migrate=False).log
+    log = rooms_for(app.places, migrate=False).log
     await log.open()
     try:
         yield log

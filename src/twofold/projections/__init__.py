@@ -5,13 +5,14 @@ from twofold.projections.fold import Projection
 from twofold.projections.group import Group, Page, grouped, groups_of
 from twofold.projections.indexes import indexed
 from twofold.projections.model import REMOVED, ReadModel, Removed
-from twofold.projections.port import Advance, Found, ReadStore
+from twofold.projections.port import Advance, AskedStore, Found, ReadStore
 from twofold.projections.projector import Projector
 from twofold.projections.table import Changes, Column, Index, Key, Kind, Table
 
 __all__ = [
     "REMOVED",
     "Advance",
+    "AskedStore",
     "Changes",
     "Column",
     "Found",

@@ -27,11 +27,11 @@ class Found(msgspec.Struct, frozen=True):
     rows: Sequence[Sequence[Any]]
 
 
-class ReadStore(Protocol):
-    """A database of read models. It needs no durability of its own: a crash may rewind it, rows and checkpoints together.
+class AskedStore(Protocol):
+    """A database of read models as questions see it, which may be a replica: its checkpoints are those of its rows.
 
-    Errors: ``StoreUnavailableError`` when nothing was kept and the call may be made again, ``StoreRefusedError`` for what
-    it will never take, ``QueryError`` for statements that it refuses.
+    Errors: ``StoreUnavailableError`` when the call may be made again, ``StoreRefusedError`` for a database that cannot
+    be used, ``QueryError`` for statements that it refuses.
     """
 
     async def open(self) -> None:
@@ -42,15 +42,30 @@ class ReadStore(Protocol):
         """Give everything back."""
         ...
 
+    async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
+        """Where these subscriptions stand now; those that never moved are not in it."""
+        ...
+
+    async def select(self, table: Table, tail: str, params: Mapping[str, object]) -> list[Any]:
+        """Rows of a table as values of ``table.row``; ``tail`` follows ``select … from table``, as in ``where …``."""
+        ...
+
+    async def query(self, sql: str, params: Mapping[str, object]) -> Found:
+        """Any one statement that only reads, with parameters as ``:name``."""
+        ...
+
+
+class ReadStore(AskedStore, Protocol):
+    """A database of read models. It needs no durability of its own: a crash may rewind it, rows and checkpoints together.
+
+    Errors besides: ``StoreRefusedError`` for what it will never take, with reason ``value`` where that is in a row.
+    """
+
     async def install(self, tables: Sequence[Table]) -> None:
         """Make the tables and indexes that are missing, and forget the checkpoint of each that was.
 
         ``StoreRefusedError`` with reason ``definition-changed`` where a table has other columns or another key.
         """
-        ...
-
-    async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
-        """Where these subscriptions stand now; those that never moved are not in it."""
         ...
 
     async def load(self, table: Table, keys: Collection[Key]) -> list[Any]:
@@ -66,12 +81,4 @@ class ReadStore(Protocol):
 
         False for a step whose checkpoint had moved: nothing of it was written, and the others were.
         """
-        ...
-
-    async def select(self, table: Table, tail: str, params: Mapping[str, object]) -> list[Any]:
-        """Rows of a table as values of ``table.row``; ``tail`` follows ``select … from table``, as in ``where …``."""
-        ...
-
-    async def query(self, sql: str, params: Mapping[str, object]) -> Found:
-        """Any one statement that only reads, with parameters as ``:name``."""
         ...

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from twofold.errors import DefinitionError, UnknownMessageError
 from twofold.messages import Query, name_of
-from twofold.projections import Projection, ReadStore
+from twofold.projections import AskedStore, Projection
 from twofold.queries.answers import Answerer
 from twofold.queries.reader import Reader
 
@@ -28,7 +28,7 @@ class Answers:
     """
 
     def __init__(
-        self, reads: ReadStore, projections: Collection[Projection], answerers: Sequence[Answerer], reach: Reach
+        self, reads: AskedStore, projections: Collection[Projection], answerers: Sequence[Answerer], reach: Reach
     ) -> None:
         self._reads = reads
         self._reach = reach

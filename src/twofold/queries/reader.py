@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, TypeVar, cast
 
 from twofold.errors import QueryError
-from twofold.projections.port import ReadStore
+from twofold.projections.port import AskedStore
 from twofold.projections.table import Table
 from twofold.queries.results import typed
 from twofold.queries.statement import parse
@@ -26,7 +26,7 @@ class Reader:
     ``BehindError`` when a read model does not reach in time what the question must see.
     """
 
-    def __init__(self, reads: ReadStore, tables: Mapping[type[Any], Table], wait: Wait | None = None) -> None:
+    def __init__(self, reads: AskedStore, tables: Mapping[type[Any], Table], wait: Wait | None = None) -> None:
         self._reads = reads
         self._tables = tables
         self._wait = wait

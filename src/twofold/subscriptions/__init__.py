@@ -1,6 +1,7 @@
 """FOLLOW THE LOG: one reader, pages, checkpoints and retries, for whoever takes events in order."""
 
 from twofold.subscriptions.checkpoint import Checkpoint
+from twofold.subscriptions.elsewhere import reach_elsewhere
 from twofold.subscriptions.engine import Engine
 from twofold.subscriptions.port import Advanced, Delivery, Fenced, Outcome, Stopped, Subscriber
 from twofold.subscriptions.status import State, SubscriptionStatus
@@ -16,4 +17,5 @@ __all__ = [
     "Stopped",
     "Subscriber",
     "SubscriptionStatus",
+    "reach_elsewhere",
 ]

@@ -1,4 +1,4 @@
-"""Waiting for a subscription that another process runs: its checkpoint is the only news there is."""
+"""Waiting for a subscription that another process runs, or a replica repeats: its checkpoint is the only news."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Collection
 
 from twofold.errors import BehindError
 from twofold.store.port import Head
-from twofold.subscriptions.port import Subscriber
+from twofold.subscriptions.port import Checkpoints
 
 FIRST_SECONDS = 0.002
 LAST_SECONDS = 0.05
 
 
 async def reach_elsewhere(
-    subscriber: Subscriber, head: Head, names: Collection[str], position: int, *, timeout_seconds: float
+    store: Checkpoints, head: Head, names: Collection[str], position: int, *, timeout_seconds: float
 ) -> None:
     """Return when all of these stand at ``position`` or beyond, in the log of that head; ``BehindError`` if one is late."""
     clock = asyncio.get_running_loop().time
     started, pause = clock(), FIRST_SECONDS
-    while late := await _late(subscriber, head, names, position):
+    while late := await _late(store, head, names, position):
         waited = clock() - started
         if waited >= timeout_seconds:
             name, found = next(iter(late.items()))
@@ -28,9 +28,9 @@ async def reach_elsewhere(
         pause = min(pause * 2, LAST_SECONDS)
 
 
-async def _late(subscriber: Subscriber, head: Head, names: Collection[str], position: int) -> dict[str, int]:
+async def _late(store: Checkpoints, head: Head, names: Collection[str], position: int) -> dict[str, int]:
     """Those that are not there yet, with where they are: at 0 if what they have is of another log."""
-    found = await subscriber.checkpoints(names)
+    found = await store.checkpoints(names)
     ours = {
         name: at.position for name, at in found.items() if (at.store_id, at.log_epoch) == (head.store_id, head.epoch)
     }

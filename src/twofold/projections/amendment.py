@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
 from twofold.errors import StoreRefusedError
+from twofold.projections.port import Layout
 from twofold.projections.table import Column, Table
 
 NOTHING = "nothing"
@@ -21,6 +22,38 @@ class Amendment(msgspec.Struct, frozen=True, eq=False):
     columns: tuple[Column, ...] = ()
     dropped: tuple[str, ...] = ()
     searched: bool = False
+
+
+def refuse_changed(layout: Layout, made_from: str | None, tables_there: Collection[str]) -> None:
+    """``StoreRefusedError`` for a SQL projection whose tables are there, but were not made from this definition."""
+    if made_from is None and tables_there:
+        raise _foreign(next(iter(tables_there)))
+    if made_from is not None and tables_there and made_from != layout.definition:
+        raise StoreRefusedError(
+            f"The definition of {layout.name} has changed: {made_from} -> {layout.definition}",
+            reason="definition-changed",
+            remedy=f"A rebuild is needed: drop {', '.join(layout.tables)}, and the next start fills them from the log.",
+        )
+
+
+def refuse_partial_groups(tables: Collection[Table], there: Collection[str]) -> None:
+    """``StoreRefusedError`` for a group of which some tables are there and some are not: they are filled together."""
+    for table in tables:
+        others = [other.name for other in tables if table.group and other.group == table.group and other.name in there]
+        if others and table.name not in there:
+            raise StoreRefusedError(
+                f"The group {table.group} has {', '.join(others)}, but not {table.name}",
+                reason="definition-changed",
+                remedy=f"A rebuild is needed: drop {', '.join(others)} too, and the next start fills them from the log.",
+            )
+
+
+def _foreign(name: str) -> StoreRefusedError:
+    return StoreRefusedError(
+        f"There is a table or view {name} that is not a read model of Twofold",
+        reason="foreign",
+        remedy="Name the read model otherwise (@stored_as), or keep read models in a schema of their own.",
+    )
 
 
 class _Text(msgspec.Struct, frozen=True):
@@ -39,11 +72,7 @@ def amendment(table: Table, made_from: str | None) -> Amendment:
     a rebuild can bring about.
     """
     if made_from is None:
-        raise StoreRefusedError(
-            f"There is a table or view {table.name} that is not a read model of Twofold",
-            reason="foreign",
-            remedy="Name the read model otherwise (@stored_as), or keep read models in a schema of their own.",
-        )
+        raise _foreign(table.name)
     old, new = _parsed(made_from), _parsed(table.definition)
     if found := list(_differences(table, old, new)):
         raise StoreRefusedError(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -11,13 +11,47 @@ from twofold.projections.table import Changes, Key, Table
 from twofold.subscriptions import Checkpoint
 
 
+class Writer(Protocol):
+    """The open transaction in which a SQL projection writes. What it raises undoes the whole page."""
+
+    @property
+    def dialect(self) -> Literal["sqlite", "postgresql"]:
+        """Whose SQL is spoken, where that matters."""
+        ...
+
+    async def execute(self, sql: str, /, **params: object) -> None:
+        """Run one statement, with parameters as ``:name``."""
+        ...
+
+    async def rows(self, sql: str, /, **params: object) -> list[dict[str, Any]]:
+        """What a statement finds, as this transaction sees it; values as the driver gives them."""
+        ...
+
+    async def execute_over(self, sql: str, table: Table, rows: Sequence[Any]) -> None:
+        """Run one statement that finds these rows in a table of that name."""
+        ...
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """The tables of a SQL projection: ``schema`` makes them, ``definition`` says what they were made from."""
+
+    name: str
+    tables: tuple[str, ...]
+    schema: str
+    definition: str
+
+
 class Advance(msgspec.Struct, frozen=True):
-    """One step of a subscription: if its checkpoint still is ``start``, these rows are written and it is ``end``."""
+    """One step of a subscription: if its checkpoint still is ``start``, these rows are written and it is ``end``.
+
+    ``work`` writes with statements of its own in the same transaction. What it raises comes out of ``save``.
+    """
 
     name: str
     start: Checkpoint
     end: Checkpoint
     changes: Sequence[Changes] = ()
+    work: Callable[[Writer], Coroutine[Any, Any, None]] | None = None
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -61,7 +95,7 @@ class ReadStore(AskedStore, Protocol):
     Errors besides: ``StoreRefusedError`` for what it will never take, with reason ``value`` where that is in a row.
     """
 
-    async def install(self, tables: Sequence[Table]) -> None:
+    async def install(self, tables: Sequence[Table], layouts: Sequence[Layout] = ()) -> None:
         """Make the tables and indexes that are missing, and forget the checkpoint of each that was.
 
         ``StoreRefusedError`` with reason ``definition-changed`` where a table has other columns or another key.

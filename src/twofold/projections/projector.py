@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from twofold.projections.fold import Fold, Projection
 from twofold.projections.group import Group, Page, groups_of
 from twofold.projections.port import Advance, ReadStore
 from twofold.projections.shelf import Shelf
+from twofold.projections.sql import SqlProjection
 from twofold.projections.table import Changes, Key
 from twofold.subscriptions import Advanced, Checkpoint, Delivery, Fenced, Outcome, Stopped
 
@@ -23,15 +25,23 @@ class Folded(msgspec.Struct, frozen=True):
     """A delivery after its fold: the step to take, what became of the rows, and the error that ended it early, if any."""
 
     advance: Advance
-    page: Page
+    page: Page | None = None
     error: FoldError | None = None
 
 
 class Projector:
     """Keeps read models up to date. It remembers at most ``rows_max`` rows in all, so that hot ones are not loaded."""
 
-    def __init__(self, reads: ReadStore, projections: Collection[Projection], *, rows_max: int = 50_000) -> None:
+    def __init__(
+        self,
+        reads: ReadStore,
+        projections: Collection[Projection],
+        sql_projections: Collection[SqlProjection] = (),
+        *,
+        rows_max: int = 50_000,
+    ) -> None:
         self._reads = reads
+        self._by_sql = {each.name: each for each in sql_projections}
         self._groups = {group.name: group for group in groups_of(by_name(projections).values())}
         self._shelves: dict[str, Shelf[Key, Any]] = {
             each.name: Shelf(rows_max // len(projections)) for each in projections
@@ -39,7 +49,8 @@ class Projector:
 
     @property
     def interests(self) -> Mapping[str, frozenset[str]]:
-        return {name: group.types for name, group in self._groups.items()}
+        types = {name: group.types for name, group in self._groups.items()}
+        return types | {name: each.types for name, each in self._by_sql.items()}
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
         return await self._reads.checkpoints(names)
@@ -55,6 +66,9 @@ class Projector:
 
     async def _fold(self, delivery: Delivery) -> Folded:
         """Fold the page, or what stands before the first event that cannot be folded."""
+        if (by_sql := self._by_sql.get(delivery.name)) is not None:
+            work = partial(by_sql.take, delivery.events) if delivery.events else None
+            return Folded(Advance(delivery.name, delivery.start, delivery.end, work=work))
         group = self._groups[delivery.name]
         events, end = delivery.events, delivery.end
         error: FoldError | None = None
@@ -109,7 +123,7 @@ class Projector:
             saved = await self._reads.save([each.advance for each in folded])
         except (StoreUnavailableError, OutcomeUnknownError):
             raise  # To be made again: what was kept after all fences the second attempt.
-        except StoreError as error:
+        except (StoreError, FoldError) as error:
             # Something that the database will not take: one by one, so that it stops nobody but the one it is of.
             if len(folded) > 1:
                 return [outcome for each in folded for outcome in await self._save([each])]
@@ -121,10 +135,10 @@ class Projector:
         if not saved:
             self._forget(folded.advance.name)
             return Fenced()
-        for fold in folded.page.folds.values():
+        for fold in folded.page.folds.values() if folded.page is not None else ():
             self._shelves[fold.projection.name].put(fold.changed)
         return Stopped(folded.advance.end, folded.error) if folded.error else Advanced()
 
     def _forget(self, name: str) -> None:
-        for projection in self._groups[name].projections:
+        for projection in self._groups[name].projections if name in self._groups else ():
             self._shelves[projection.name].clear()

@@ -89,7 +89,12 @@ class Questions:
             )
         if state == _CANNOT_WRITE:
             return QueryError("A question cannot write", remedy="Send a command; its events change the read models.")
-        return failure(error, self._connections.address) if state[:2] in _OF_THE_SERVER else refused(error)
+        return failure(error, self._connections.address) if of_the_server(error) else refused(error)
+
+
+def of_the_server(error: asyncpg.PostgresError) -> bool:
+    """Whether an error speaks of the server, not of the statement."""
+    return (error.sqlstate or "")[:2] in _OF_THE_SERVER
 
 
 def refused(error: BaseException) -> QueryError:

@@ -8,9 +8,10 @@ from typing import Any
 from twofold.backends.postgres.connection import Connection, Connections, quoted
 from twofold.backends.postgres.questions import Questions
 from twofold.backends.postgres.tables import add_column, find_statement, statements
+from twofold.backends.postgres.writing import PostgresWriter
 from twofold.errors import StoreRefusedError
-from twofold.projections.amendment import Amendment, amendment
-from twofold.projections.port import Advance, Found
+from twofold.projections.amendment import Amendment, amendment, refuse_changed, refuse_partial_groups
+from twofold.projections.port import Advance, Found, Layout
 from twofold.projections.table import Key, Table
 from twofold.store.pages import load_page
 from twofold.subscriptions import Checkpoint
@@ -45,9 +46,12 @@ class PostgresReads:
         await self._questions.close()
         await self._connections.close()
 
-    async def install(self, tables: Sequence[Table]) -> None:
+    async def install(self, tables: Sequence[Table], layouts: Sequence[Layout] = ()) -> None:
         async with self._connections.transaction() as connection:
             await self._alone(connection)
+            refuse_partial_groups(tables, await self._there(connection, [table.name for table in tables]))
+            for layout in layouts:
+                await self._lay_out(connection, layout)
             for table in tables:
                 await self._install(connection, table)
 
@@ -98,10 +102,26 @@ class PostgresReads:
         await connection.execute(_SQL["wait_as_long_as_it_takes"])
         await connection.execute(_SQL["lock"], self._schema)
 
-    async def _install(self, connection: Connection, table: Table) -> None:
-        row = await connection.fetchrow(_SQL["definition"], table.name, self._schema)
+    async def _definition(self, connection: Connection, name: str) -> tuple[str | None, bool]:
+        row = await connection.fetchrow(_SQL["definition"], name, self._schema)
         assert row is not None, "a select without from has one row"
         made_from, exists = row
+        return made_from, exists
+
+    async def _there(self, connection: Connection, names: Sequence[str]) -> list[str]:
+        return [name for name in names if (await self._definition(connection, name))[1]]
+
+    async def _lay_out(self, connection: Connection, layout: Layout) -> None:
+        made_from, _ = await self._definition(connection, layout.name)
+        there = await self._there(connection, layout.tables)
+        refuse_changed(layout, made_from, there)
+        if not there:
+            await connection.execute(_SQL["forget_checkpoint"], layout.name)
+            await connection.execute(layout.schema)
+            await connection.execute(_SQL["remember_definition"], layout.name, layout.definition)
+
+    async def _install(self, connection: Connection, table: Table) -> None:
+        made_from, exists = await self._definition(connection, table.name)
         if not exists:
             await connection.execute(_SQL["forget_checkpoint"], table.subscription)
             await connection.execute(statements(table).create)
@@ -137,6 +157,8 @@ async def _move(connection: Connection, advances: Sequence[Advance]) -> frozense
 
 
 async def _write(connection: Connection, advance: Advance) -> None:
+    if advance.work is not None:
+        await advance.work(PostgresWriter(connection))
     for changes in advance.changes:
         said = statements(changes.table)
         if changes.removed:

@@ -92,6 +92,10 @@ drop index if exists {index};
 -- name: create_index
 create index if not exists {index} on {table} ({of}){where};
 
+-- name: with_rows
+-- The page of a set projection as one array for each column, and its own statement behind it.
+with {table} ({columns}) as (select * from unnest({arrays})) {statement};
+
 -- name: select_rows
 -- A question's own words follow.
 select {columns} from {table};

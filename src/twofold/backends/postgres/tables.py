@@ -63,7 +63,7 @@ def statements(table: Table) -> Statements:
     words = {
         "table": quoted(table.name),
         "columns": ", ".join(f"{quoted(table.name)}.{quoted(name)}" for name in table.names),
-        "arrays": ", ".join(f"${number}::{_TYPES[each.kind]}[]" for number, each in enumerate(table.columns, 1)),
+        "arrays": arrays(table),
         "key": ", ".join(map(quoted, table.key)),
         "key_arrays": ", ".join(
             f"${number}::{_TYPES[each.kind]}[]" for number, each in enumerate(table.key_columns, 1)
@@ -93,6 +93,11 @@ def add_column(table: Table, column: Column) -> str:
     return _SQL["add_column"].format(
         table=quoted(table.name), declared=_declared(column), default=_literal(column, value)
     )
+
+
+def arrays(table: Table) -> str:
+    """A parameter for each column: an array of its type."""
+    return ", ".join(f"${number}::{_TYPES[each.kind]}[]" for number, each in enumerate(table.columns, 1))
 
 
 def find_statement(table: Table, column: str) -> str:

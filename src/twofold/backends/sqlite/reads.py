@@ -14,9 +14,10 @@ from twofold.backends.sqlite.migrations import Schema
 from twofold.backends.sqlite.questions import MISTAKES, UNFIT, Questions, find_rows, prepare
 from twofold.backends.sqlite.tables import add_column, find_statement, quoted, statements
 from twofold.backends.sqlite.transaction import transaction
+from twofold.backends.sqlite.writing import SqliteWriter, run_here
 from twofold.errors import StoreRefusedError
-from twofold.projections.amendment import Amendment, amendment
-from twofold.projections.port import Advance, Found
+from twofold.projections.amendment import Amendment, amendment, refuse_changed, refuse_partial_groups
+from twofold.projections.port import Advance, Found, Layout
 from twofold.projections.table import Changes, Key, Table
 from twofold.store.migrations import load_migrations
 from twofold.store.pages import load_page
@@ -52,9 +53,12 @@ class SqliteReads:
         await self._questions.close()
         await self.database.close()
 
-    async def install(self, tables: Sequence[Table]) -> None:
+    async def install(self, tables: Sequence[Table], layouts: Sequence[Layout] = ()) -> None:
         def work(connection: apsw.Connection) -> None:
             with transaction(connection):
+                refuse_partial_groups(tables, _there(connection, [table.name for table in tables]))
+                for layout in layouts:
+                    _lay_out(connection, layout)
                 for table in tables:
                     _install(connection, table)
 
@@ -109,6 +113,20 @@ class SqliteReads:
         return await self._questions.ask(sql, params)
 
 
+def _there(connection: apsw.Connection, names: Sequence[str]) -> list[str]:
+    return [name for name in names if connection.execute(_SQL["definition"], (name,)).get[1]]
+
+
+def _lay_out(connection: apsw.Connection, layout: Layout) -> None:
+    made_from, _ = connection.execute(_SQL["definition"], (layout.name,)).get
+    there = _there(connection, layout.tables)
+    refuse_changed(layout, made_from, there)
+    if not there:
+        connection.execute(_SQL["forget_checkpoint"], (layout.name,))
+        connection.execute(layout.schema)
+        connection.execute(_SQL["remember_definition"], (layout.name, layout.definition))
+
+
 def _install(connection: apsw.Connection, table: Table) -> None:
     made_from, exists = connection.execute(_SQL["definition"], (table.name,)).fetchall()[0]
     assert made_from is None or isinstance(made_from, str)
@@ -139,6 +157,8 @@ def _advance(connection: apsw.Connection, advance: Advance) -> bool:
         return False
     for changes in advance.changes:
         _write(connection, changes)
+    if advance.work is not None:
+        run_here(advance.work(SqliteWriter(connection)))
     return True
 
 

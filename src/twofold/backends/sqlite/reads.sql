@@ -46,6 +46,16 @@ drop index if exists {index};
 -- name: create_index
 create index if not exists {index} on {table} ({of}){where};
 
+-- name: create_temporary
+-- The page of a set projection, for its one statement. A temporary table is found before any other of its name.
+create temporary table {table} ({declared});
+
+-- name: fill_temporary
+insert into temp.{table} values ({places});
+
+-- name: drop_temporary
+drop table temp.{table};
+
 -- name: select_rows
 -- A question's own words follow.
 select {columns} from {table};

@@ -65,7 +65,7 @@ def statements(table: Table) -> Statements:
         "places": ", ".join("?" for _ in table.names),
         "key": ", ".join(map(quoted, table.key)),
         "key_is": " and ".join(f"{quoted(name)} = ?" for name in table.key),
-        "declared": ", ".join(map(_declared, table.columns)),
+        "declared": declarations(table),
         "update": f"update set {', '.join(map(_replaced, others))}" if others else "nothing",
     }
     return Statements(
@@ -89,6 +89,11 @@ def add_column(table: Table, column: Column) -> str:
     return _SQL["add_column"].format(
         table=quoted(table.name), declared=_declared(column), default=apsw.format_sql_value(value)
     )
+
+
+def declarations(table: Table) -> str:
+    """The columns as ``create table`` declares them."""
+    return ", ".join(map(_declared, table.columns))
 
 
 def find_statement(table: Table, column: str) -> str:

@@ -186,7 +186,7 @@ def not_async() -> object:
 
 
 def not_recorded() -> object:
-    @projects("idle", schema="create table t (a int)")
+    @projects("idle", schema="create table t (a int)")  # type: ignore[type-var]  # the mistake that is tested
     async def idle(events: Sequence[PaymentReceived], write: Writer) -> None: ...
 
     return idle

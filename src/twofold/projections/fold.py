@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -25,6 +25,9 @@ class _NotSet:
 
 NOT_SET = _NotSet()
 
+MOVED: Final = object()
+"""What the function of a step returns whose fold may have assigned the key: it is seldom, so looking costs the others nothing."""
+
 Missing: TypeAlias = Literal["begin", "pass", "refuse"]
 """What happens where the row does not exist: this event begins it, passes by, or cannot be."""
 
@@ -39,7 +42,6 @@ class Step(msgspec.Struct, frozen=True, eq=False):
     function: Callable[[Any, Any], Any]
     wants_recorded: bool
     missing: Missing = "begin"
-    moves: bool = False
     lookups: tuple[Lookup, ...] = ()
 
 
@@ -84,19 +86,17 @@ class Projection:
         """Keep no checkpoint of its own, but the group's."""
         self.table = msgspec.structs.replace(self.table, group=group)
 
-    def begun(self, key: Key, step: Step, subject: Any) -> Any:
-        """A new row after its first event, which must set what has no default; None if that removed it again."""
+    def begun(self, key: Key, step: Step, subject: Any) -> tuple[Any, object]:
+        """A new row after its first event, and what its fold returned. Unless it is gone, all columns must be set."""
         if reason := self.misfit(key):
             raise TypeError(reason)
         values = {self._single: key} if self._single is not None else dict(zip(self.table.key, key, strict=True))
         row = self.cls(**values, **self._unset)
-        if (ended := step.function(row, subject)) is not None:
-            refuse_unless_removed(ended)
-            return None
-        unset = [name for name in self._unset if getattr(row, name) is NOT_SET]
+        said = step.function(row, subject)
+        unset = [name for name in self._unset if getattr(row, name) is NOT_SET] if said is not REMOVED else ()
         if unset:
             raise ValueError(f"there is no row yet, and this event does not set its {', '.join(unset)}")
-        return row
+        return row, said
 
     def error(self, recorded: Recorded[Event], key: Key, error: Exception) -> FoldError:
         """What is said of an event that this read model cannot take."""
@@ -126,16 +126,17 @@ class Fold:
         for recorded in events:
             try:
                 step = steps[type(recorded.event)]
-                key = step.key(recorded)
+                key: Any = step.key(recorded)
                 subject = recorded if step.wants_recorded else recorded.event
-                if type(key) is Where:
+                if (kind := type(key)) is list:  # Several rows, and the event changes each of them.
+                    self.keys.update(key)
+                    self.touches += [(each, step, subject, recorded) for each in key]
+                elif kind is Where:
                     self.wheres.add(key)
                     add((key, step, subject, recorded))
-                    continue
-                # A list means several rows, and the event changes each of them.
-                for each in key if type(key) is list else (key,):
-                    add_key(each)
-                    add((each, step, subject, recorded))
+                else:
+                    add_key(key)
+                    add((key, step, subject, recorded))
             except Exception as error:  # Key functions are the user's: whatever they raise is the reason.
                 raise self.projection.error(recorded, None, error) from error
 
@@ -163,12 +164,8 @@ class Fold:
                         self._begin(key, step, subject, recorded)
                         continue
                     changed[key] = row
-                if (ended := step.function(row, subject)) is not None:
-                    refuse_unless_removed(ended)
-                    changed[key] = None
+                if (said := step.function(row, subject)) is not None and not self._stays(key, row, said):
                     continue
-                if step.moves:
-                    self._move(key, row)
                 if documents:
                     own_documents(projection, row, recorded.event)
             except Exception as error:  # Folds are the user's: whatever they raise is the reason.
@@ -205,17 +202,25 @@ class Fold:
         if step.missing == "refuse":
             begins = [name.__name__ for name, each in self.projection.steps.items() if each.missing == "begin"]
             raise ValueError(f"there is no such row, and only {', '.join(begins)} begins one")
-        row = self.projection.begun(key, step, subject)
-        if row is None:
-            # Nothing came of it. One that was there before this page is still to be removed.
-            if key in self._changed and key not in self.rows:
-                del self._changed[key]
-            return
+        row, said = self.projection.begun(key, step, subject)
+        existed = key in self._changed
         self._changed[key] = row
-        if step.moves:
-            self._move(key, row)
+        if said is not None and not self._stays(key, row, said):
+            if not existed and key not in self.rows:
+                del self._changed[key]  # Nothing came of it, and there is nothing to remove.
+            return
         if self.projection.documents:
             own_documents(self.projection, row, recorded.event)
+
+    def _stays(self, key: Key, row: Any, said: object) -> bool:
+        """Do as a fold said that returned something. Whether there still is a row."""
+        if said is MOVED:
+            self._move(key, row)
+            return True
+        if said is not REMOVED:
+            raise TypeError(f"the fold returned {said!r}; it may return nothing, or REMOVED")
+        self._changed[key] = None
+        return False
 
     def _move(self, key: Key, row: Any) -> None:
         """Let a row stand under the key that its fold has given it."""
@@ -234,12 +239,6 @@ class Fold:
         recorded = next(recorded for each, _, _, recorded in self.touches if each == key or isinstance(each, Where))
         moved = ValueError(f"the fold changed the key to {self.projection.row_key(row)}; say @evolve(moves=True)")
         return self.projection.error(recorded, key, moved)
-
-
-def refuse_unless_removed(ended: object) -> None:
-    """Refuse what a fold returned, unless it is ``REMOVED``."""
-    if ended is not REMOVED:
-        raise TypeError(f"the fold returned {ended!r}; it may return nothing, or REMOVED")
 
 
 def own_documents(projection: Projection, row: Any, giver: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from twofold.errors import DefinitionError
 from twofold.messages import Event
 from twofold.messages.handlers import Evolve, EvolveHandler, always_of, evolvers
-from twofold.projections.fold import Missing, Step
+from twofold.projections.fold import MOVED, Missing, Step
 from twofold.projections.keys import key_of, where_of
 from twofold.projections.lookups import lookups_of
 from twofold.projections.model import ReadModel
@@ -41,11 +41,13 @@ def _step(
     function, wants_recorded = handler.function, handler.wants_recorded
     if always is not None:
         function, wants_recorded = _with_always(function, wants_recorded, always), True
+    if handler.mark.moves:
+        function = _with_move(function)
     lookups = lookups_of(handler)
     if lookups:
         function = _with_rows(function)
     key = where_of(cls, handler, table) if handler.mark.where else key_of(cls, handler, table.key_columns)
-    return Step(key, function, wants_recorded, _missing(handler.mark, is_created), handler.mark.moves, lookups)
+    return Step(key, function, wants_recorded, _missing(handler.mark, is_created), lookups)
 
 
 def _missing(mark: Evolve, is_created: bool) -> Missing:
@@ -62,6 +64,16 @@ def _with_always(function: Function, wants_recorded: bool, always: Function) -> 
         return always(row, recorded) if ended is None else ended
 
     return both
+
+
+def _with_move(function: Function) -> Function:
+    """A fold that may have assigned the key, and says so."""
+
+    def moving(*given: Any) -> Any:
+        ended = function(*given)
+        return MOVED if ended is None else ended
+
+    return moving
 
 
 def _with_rows(function: Function) -> Function:

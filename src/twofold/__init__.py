@@ -3,7 +3,7 @@
 what is said        Command, Event, Query, Key, Tag, Indexed, stored_as, upcasts
 commands → events   Aggregate, Boundary, decide, decides, by, evolve, snapshots, Rejected
 events → rows       ReadModel, evolve, indexed, by, grouped, REMOVED
-questions → answers answers, Reader
+questions → answers answers, Reader, Page
 all together        App, Receipt; twofold.sync for scripts; twofold.testing for tests
 what went wrong     TwofoldError and everything below it, in twofold.errors
 """
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         upcasts,
     )
     from twofold.projections import REMOVED, ReadModel, Removed, SetProjection, Writer, grouped, indexed, projects
-    from twofold.queries import Reader, answers
+    from twofold.queries import Page, Reader, answers
     from twofold.store.criteria import Criteria
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "Metadata",
     "NotFoundError",
     "OpaqueEvent",
+    "Page",
     "Query",
     "ReadModel",
     "Reader",
@@ -83,7 +84,7 @@ _HOMES = {
     "twofold.errors": "BehindError ConflictError NotFoundError Rejected TwofoldError",
     "twofold.messages": "Command Event Indexed Key Metadata OpaqueEvent Query Recorded Tag Upcaster by evolve stored_as upcasts",
     "twofold.projections": "REMOVED ReadModel Removed SetProjection Writer grouped projects indexed",
-    "twofold.queries": "Reader answers",
+    "twofold.queries": "Page Reader answers",
     "twofold.store.criteria": "Criteria",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}

@@ -88,6 +88,10 @@ class AskedStore(Protocol):
         """Any one statement that only reads, with parameters as ``:name``."""
         ...
 
+    async def secret(self) -> bytes:
+        """What signs cursors: random, made once, the same for every process and replica."""
+        ...
+
 
 class ReadStore(AskedStore, Protocol):
     """A database of read models. It needs no durability of its own: a crash may rewind it, rows and checkpoints together.

@@ -2,6 +2,7 @@
 
 from twofold.queries.answers import ANSWERS, Answerer, answerer, answers
 from twofold.queries.asking import Answers
+from twofold.queries.pages import Page
 from twofold.queries.reader import Reader
 
-__all__ = ["ANSWERS", "Answerer", "Answers", "Reader", "answerer", "answers"]
+__all__ = ["ANSWERS", "Answerer", "Answers", "Page", "Reader", "answerer", "answers"]

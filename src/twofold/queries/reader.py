@@ -8,6 +8,8 @@ from typing import Any, TypeVar, cast
 from twofold.errors import QueryError
 from twofold.projections.port import AskedStore
 from twofold.projections.table import Table
+from twofold.queries.cursors import Cursors
+from twofold.queries.pages import Page, Paging
 from twofold.queries.results import typed
 from twofold.queries.statement import parse
 
@@ -26,10 +28,17 @@ class Reader:
     ``BehindError`` when a read model does not reach in time what the question must see.
     """
 
-    def __init__(self, reads: AskedStore, tables: Mapping[type[Any], Table], wait: Wait | None = None) -> None:
+    def __init__(
+        self,
+        reads: AskedStore,
+        tables: Mapping[type[Any], Table],
+        wait: Wait | None = None,
+        cursors: Cursors | None = None,
+    ) -> None:
         self._reads = reads
         self._tables = tables
         self._wait = wait
+        self._cursors = cursors or Cursors(reads)
 
     async def all(self, type: type[T], sql: str = "", /, **params: object) -> list[T]:
         """Every row, in the statement's order."""
@@ -37,8 +46,7 @@ class Reader:
         table = self._tables.get(type)
         if table is not None and statement.is_whole:
             table = None
-        if self._wait is not None:
-            await self._wait(self._named(statement.words, table))
+        await self._begin(statement.words, table)
         if table is not None:
             return cast("list[T]", await self._reads.select(table, sql, params))
         return typed(type, await self._reads.query(sql, params))
@@ -55,6 +63,41 @@ class Reader:
         nullable: Any = type | None
         value: T | None = await self.one(nullable, sql, **params)
         return value
+
+    async def page(
+        self,
+        type: type[T],
+        sql: str = "",
+        /,
+        *,
+        order_by: str = "",
+        size: int = 20,
+        cursor: str | None = None,
+        **params: object,
+    ) -> Page[T]:
+        """At most ``size`` rows in the order of ``order_by``, from where ``cursor`` (of another page) says.
+
+        ``sql`` is a ``select`` or ``where …``, without an order of its own. The key of a read model is added to the
+        order; for other types ``order_by`` must tell any two rows apart, and ``QueryError`` says where it does not.
+        NULL comes last unless ``nulls first`` is said. A page begins right behind the row that its cursor was made
+        from, however many have come and gone since. Raises ``InvalidInputError`` for a cursor of another question.
+        """
+        table = self._tables.get(type)
+        paging = Paging(type, table, sql, order_by, size, params)
+        at = None if cursor is None else await self._cursors.read(cursor, paging.question)
+        text, given = paging.statement(at)
+        await self._begin(parse(text).words, table)
+        if table is not None and not paging.is_whole:
+            rows = cast("list[T]", await self._reads.select(table, text, given))
+            values = paging.values(rows)
+        else:
+            found = await self._reads.query(text, given)
+            rows, values = typed(type, found), paging.found_values(found)
+        return await paging.page(rows, values, at, self._cursors)
+
+    async def _begin(self, words: frozenset[str], table: Table | None) -> None:
+        if self._wait is not None:
+            await self._wait(self._named(words, table))
 
     def _named(self, words: frozenset[str], table: Table | None) -> Collection[str]:
         """The read models that a statement names. Behind a view none may be: then it is about all of them."""

@@ -14,9 +14,12 @@ from twofold.backends.postgres.connection import Connections
 from twofold.backends.postgres.failures import failure
 from twofold.backends.postgres.lanes import Lanes
 from twofold.backends.postgres.tables import param
-from twofold.errors import QueryError, TwofoldError
+from twofold.errors import QueryError, StoreUnavailableError, TwofoldError
 from twofold.projections.port import Found
 from twofold.queries.statement import Statement, Word, parse
+from twofold.store.pages import load_page
+
+_SQL = load_page("twofold.backends.postgres", "reads.sql")
 
 _TOO_LONG = "57014"
 _CANNOT_WRITE = "25006"
@@ -95,6 +98,18 @@ class Questions:
 def of_the_server(error: asyncpg.PostgresError) -> bool:
     """Whether an error speaks of the server, not of the statement."""
     return (error.sqlstate or "")[:2] in _OF_THE_SERVER
+
+
+async def secret_of(questions: Questions) -> bytes:
+    """What signs cursors. ``StoreUnavailableError`` on a replica that does not have it yet."""
+    try:
+        rows = await questions.rows(_SQL["secret"], {})
+    except QueryError:
+        rows = []
+    if not rows:
+        raise StoreUnavailableError("The read database has no secret for cursors yet", reason="busy")
+    secret: bytes = rows[0][0]
+    return secret
 
 
 def refused(error: BaseException) -> QueryError:

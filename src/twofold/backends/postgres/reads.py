@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from twofold.backends.postgres.connection import Connection, Connections, quoted
-from twofold.backends.postgres.questions import Questions
+from twofold.backends.postgres.questions import Questions, secret_of
 from twofold.backends.postgres.tables import add_column, find_statement, statements
 from twofold.backends.postgres.writing import PostgresWriter
 from twofold.errors import StoreRefusedError
@@ -91,12 +91,17 @@ class PostgresReads:
     async def query(self, sql: str, params: Mapping[str, object]) -> Found:
         return await self._questions.ask(sql, params)
 
+    async def secret(self) -> bytes:
+        return await secret_of(self._questions)
+
     async def _prepare(self) -> None:
         async with self._connections.transaction() as connection:
             await self._alone(connection)
             await connection.execute(_SQL["create_schema"].format(schema=quoted(self._schema)))
             await connection.execute(_SQL["create_checkpoints"])
             await connection.execute(_SQL["create_read_models"])
+            await connection.execute(_SQL["create_secrets"])
+            await connection.execute(_SQL["make_secret"])
 
     async def _alone(self, connection: Connection) -> None:
         await connection.execute(_SQL["wait_as_long_as_it_takes"])

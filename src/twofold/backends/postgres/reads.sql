@@ -33,6 +33,22 @@ create table if not exists twofold_read_models (
     definition text not null
 );
 
+-- name: create_secrets
+create table if not exists twofold_secrets (
+    name text collate "C" primary key,
+    secret bytea not null
+);
+
+-- name: make_secret
+-- What signs the cursors of questions: made once, the same for every process and replica. Two random uuids hold 244
+-- random bits, and need no extension.
+insert into twofold_secrets (name, secret)
+values ('cursors', decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex'))
+on conflict do nothing;
+
+-- name: secret
+select secret from twofold_secrets where name = 'cursors';
+
 -- name: checkpoints
 select name, position, store_id, log_epoch, event_position, event_id, epoch
 from twofold_checkpoints where name = any ($1::text[]);

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 from twofold.backends.postgres.connection import Connections
-from twofold.backends.postgres.questions import Questions
+from twofold.backends.postgres.questions import Questions, secret_of
 from twofold.backends.postgres.tables import statements
 from twofold.projections.port import Found
 from twofold.projections.table import Table
@@ -56,3 +56,6 @@ class PostgresReplica:
 
     async def query(self, sql: str, params: Mapping[str, object]) -> Found:
         return await self._questions.ask(sql, params)
+
+    async def secret(self) -> bytes:
+        return await secret_of(self._questions)

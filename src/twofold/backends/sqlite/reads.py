@@ -112,6 +112,14 @@ class SqliteReads:
     async def query(self, sql: str, params: Mapping[str, object]) -> Found:
         return await self._questions.ask(sql, params)
 
+    async def secret(self) -> bytes:
+        def work(connection: apsw.Connection) -> bytes:
+            [(secret,)] = connection.execute(_SQL["secret"])
+            assert isinstance(secret, bytes)
+            return secret
+
+        return await self.database.read(work)
+
 
 def _there(connection: apsw.Connection, names: Sequence[str]) -> list[str]:
     return [name for name in names if connection.execute(_SQL["definition"], (name,)).get[1]]

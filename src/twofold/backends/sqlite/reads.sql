@@ -6,6 +6,9 @@
 select name, position, store_id, log_epoch, event_position, event_id, epoch
 from twofold_checkpoints where name in (select value from json_each(?));
 
+-- name: secret
+select secret from twofold_secrets where name = 'cursors';
+
 -- name: begin_checkpoint
 -- A subscription that never moved stands before the first event; whoever comes first says so.
 insert into twofold_checkpoints (name, position, store_id, log_epoch, event_position, event_id, epoch)

@@ -1,11 +1,11 @@
 """EVENTS → READ MODELS: rows that are folds of the log, and the port of the database that keeps them."""
 
 from twofold.projections.definition import by_name, define, table_of
-from twofold.projections.fold import Projection
 from twofold.projections.group import Group, Page, grouped, groups_of
 from twofold.projections.indexes import indexed
 from twofold.projections.model import REMOVED, ReadModel, Removed
 from twofold.projections.port import Advance, AskedStore, Found, Layout, ReadStore, Writer
+from twofold.projections.projection import Projection
 from twofold.projections.projector import Projector
 from twofold.projections.sql import PROJECTS, SetProjection, SqlProjection, projects, sql_projection
 from twofold.projections.table import Changes, Column, Index, Key, Kind, Table

@@ -13,10 +13,10 @@ from twofold.messages import name_of
 from twofold.messages.markers import KEY, fields, marked
 from twofold.messages.naming import snake_name_of
 from twofold.projections.columns import column_of
-from twofold.projections.fold import Projection
 from twofold.projections.indexes import NAME_MAX, indexes_of
 from twofold.projections.keys import checker
 from twofold.projections.model import ReadModel
+from twofold.projections.projection import Projection
 from twofold.projections.steps import steps_of
 from twofold.projections.table import Table
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from twofold.projections.fold import Fold, Touch
+from twofold.projections.fold import Fold
 from twofold.projections.keys import Where
+from twofold.projections.projection import Touch
 from twofold.projections.table import Key
 
 

@@ -2,107 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from operator import attrgetter
-from typing import Any, Final, Literal, TypeAlias
-
-import msgspec
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from twofold.errors import FoldError
-from twofold.messages import Event, OpaqueEvent, Recorded
-from twofold.projections.keys import KeyOf, Where
-from twofold.projections.lookups import Lookup
+from twofold.messages import Event, Recorded
+from twofold.projections.keys import Where
 from twofold.projections.model import REMOVED
-from twofold.projections.table import Changes, Key, Table
-
-
-class _NotSet:
-    """Stands in a required column until the event that begins the row has set it."""
-
-    def __repr__(self) -> str:
-        return "(not set)"
-
-
-NOT_SET = _NotSet()
-
-MOVED: Final = object()
-"""What the function of a step returns whose fold may have assigned the key: it is seldom, so looking costs the others nothing."""
-
-Missing: TypeAlias = Literal["begin", "pass", "refuse"]
-"""What happens where the row does not exist: this event begins it, passes by, or cannot be."""
-
-
-class Step(msgspec.Struct, frozen=True, eq=False):
-    """How one event type changes a row: ``function(row, event)``, or ``(row, recorded)`` if it wants to know more.
-
-    With ``lookups``, the function is given a pair instead: that, and the rows looked up.
-    """
-
-    key: KeyOf
-    function: Callable[[Any, Any], Any]
-    wants_recorded: bool
-    missing: Missing = "begin"
-    lookups: tuple[Lookup, ...] = ()
-
-
-Touch: TypeAlias = tuple[Key | Where, Step, Any, Recorded[Event]]
-"""One event about to change a row (or all rows ``Where``): the row's key, the step, what its function is given."""
-
-
-class Projection:
-    """A compiled read model: its table and its steps. ``types`` are the names of the event types that it folds."""
-
-    def __init__(
-        self,
-        cls: type[Any],
-        table: Table,
-        steps: Mapping[type[Event], Step],
-        types: frozenset[str],
-        misfit: Callable[[Key], str],
-        required: Sequence[str],
-    ) -> None:
-        self.cls = cls
-        self.table = table
-        self.types = types
-        self.steps = dict(steps)
-        self.misfit = misfit
-        looked_up = {lookup.cls for step in self.steps.values() for lookup in step.lookups}
-        self.looks_up = bool(looked_up)
-        self.sources = frozenset(looked_up - {cls})
-        self.documents = tuple(column.name for column in table.columns if column.kind == "json")
-        self.row_key: Callable[[Any], Key] = attrgetter(*table.key)
-        self._unset = dict.fromkeys(required, NOT_SET)
-        self._single = table.key[0] if len(table.key) == 1 else None
-
-    @property
-    def name(self) -> str:
-        return self.table.name
-
-    @property
-    def subscription(self) -> str:
-        return self.table.subscription
-
-    def join(self, group: str) -> None:
-        """Keep no checkpoint of its own, but the group's."""
-        self.table = msgspec.structs.replace(self.table, group=group)
-
-    def begun(self, key: Key, step: Step, subject: Any) -> tuple[Any, object]:
-        """A new row after its first event, and what its fold returned. Unless it is gone, all columns must be set."""
-        if reason := self.misfit(key):
-            raise TypeError(reason)
-        values = {self._single: key} if self._single is not None else dict(zip(self.table.key, key, strict=True))
-        row = self.cls(**values, **self._unset)
-        said = step.function(row, subject)
-        unset = [name for name in self._unset if getattr(row, name) is NOT_SET] if said is not REMOVED else ()
-        if unset:
-            raise ValueError(f"there is no row yet, and this event does not set its {', '.join(unset)}")
-        return row, said
-
-    def error(self, recorded: Recorded[Event], key: Key, error: Exception) -> FoldError:
-        """What is said of an event that this read model cannot take."""
-        event = recorded.event
-        reason = event.reason if isinstance(event, OpaqueEvent) else f"{type(error).__name__}: {error}"
-        return FoldError(self.name, event_type=recorded.type, position=recorded.position, key=key, reason=reason)
+from twofold.projections.projection import MOVED, Projection, Step, Touch
+from twofold.projections.table import Changes, Key
 
 
 class Fold:

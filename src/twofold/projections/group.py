@@ -13,8 +13,9 @@ import msgspec
 from twofold.errors import DefinitionError
 from twofold.messages import Event, Recorded
 from twofold.projections.fanout import FanOut
-from twofold.projections.fold import Fold, Projection, Touch
+from twofold.projections.fold import Fold
 from twofold.projections.model import ReadModel
+from twofold.projections.projection import Projection, Touch
 from twofold.projections.table import Changes
 
 C = TypeVar("C", bound=type[ReadModel])

@@ -12,9 +12,10 @@ import msgspec
 from twofold.errors import FoldError, OutcomeUnknownError, StoreError, StoreUnavailableError
 from twofold.messages import Event, Recorded
 from twofold.projections.definition import by_name
-from twofold.projections.fold import Fold, Projection
+from twofold.projections.fold import Fold
 from twofold.projections.group import Group, Page, groups_of
 from twofold.projections.port import Advance, ReadStore
+from twofold.projections.projection import Projection
 from twofold.projections.shelf import Shelf
 from twofold.projections.sql import SqlProjection
 from twofold.projections.table import Changes, Key

@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 from twofold.errors import DefinitionError
 from twofold.messages import Event
 from twofold.messages.handlers import Evolve, EvolveHandler, always_of, evolvers
-from twofold.projections.fold import MOVED, Missing, Step
 from twofold.projections.keys import key_of, where_of
 from twofold.projections.lookups import lookups_of
 from twofold.projections.model import ReadModel
+from twofold.projections.projection import MOVED, Missing, Step
 from twofold.projections.table import Table
 
 Function: TypeAlias = Callable[..., Any]

@@ -1,6 +1,6 @@
 """Twofold: CQRS with event sourcing. Two models, one log, and everything between them is a fold.
 
-what is said        Command, Event, Query, Key, Tag, Indexed, stored_as, upcasts
+what is said        Command, Event, Query, Key, Tag, Indexed, Searchable, stored_as, upcasts
 commands → events   Aggregate, Boundary, decide, decides, by, evolve, snapshots, Rejected
 events → rows       ReadModel, evolve, indexed, by, grouped, REMOVED
 questions → answers answers, Reader, Page
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         OpaqueEvent,
         Query,
         Recorded,
+        Searchable,
         Tag,
         Upcaster,
         by,
@@ -59,6 +60,7 @@ __all__ = [
     "Receipt",
     "Recorded",
     "Rejected",
+    "Searchable",
     "Removed",
     "Tag",
     "SetProjection",
@@ -82,7 +84,7 @@ _HOMES = {
     "twofold.app": "App",
     "twofold.deciders": "Aggregate Boundary Receipt decide decides snapshots",
     "twofold.errors": "BehindError ConflictError NotFoundError Rejected TwofoldError",
-    "twofold.messages": "Command Event Indexed Key Metadata OpaqueEvent Query Recorded Tag Upcaster by evolve stored_as upcasts",
+    "twofold.messages": "Command Event Indexed Key Metadata OpaqueEvent Query Recorded Searchable Tag Upcaster by evolve stored_as upcasts",
     "twofold.projections": "REMOVED ReadModel Removed SetProjection Writer grouped projects indexed",
     "twofold.queries": "Page Reader answers",
     "twofold.store.criteria": "Criteria",

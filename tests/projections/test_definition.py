@@ -14,7 +14,7 @@ import pytest
 
 from tests.projections.school import EVENTS, FamilyEnrolled, FamilyView, MonthView, PaymentReceived
 from twofold.errors import DefinitionError
-from twofold.messages import Indexed, Key, evolve, stored_as
+from twofold.messages import Indexed, Key, Searchable, evolve, stored_as
 from twofold.messages.markers import KEY
 from twofold.projections import Index, ReadModel, by_name, define, table_of
 
@@ -200,6 +200,9 @@ class Custom:
         (with_field(Annotated[list[str], KEY]), r"Odd\.thing cannot be a key: it is json"),
         (with_field(Annotated[float, KEY]), r"Odd\.thing cannot be a key: it is float"),
         (with_field(Indexed[list[str]]), r"Odd\.thing cannot be indexed: it is a document"),
+        (with_field(Searchable[int]), r"Odd\.thing cannot be searchable: int.*Use str"),
+        (with_field(Searchable[list[int]]), r"Odd\.thing cannot be searchable: list\[int\]"),
+        (with_field(Searchable[Literal["a"]]), r"Odd\.thing cannot be searchable"),
         (reserved_name, r"Nosy: 'twofold_checkpoints' cannot be the name of a table"),
         (odd_column_name, r"Loud: 'Name' cannot be the name of a table or column"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from twofold.backends.postgres import questions as postgres
+from twofold.backends.postgres import spelling as postgres
 from twofold.backends.sqlite import spelling as sqlite
 from twofold.errors import QueryError
 from twofold.queries.statement import parse
@@ -95,5 +95,5 @@ def test_a_whole_statement_is_told_from_the_end_of_one(sql: str, whole: bool) ->
     ],
 )
 def test_sums_of_decimals_are_exact_and_sortable_on_both(sql: str, on_sqlite: str, on_postgres: str) -> None:
-    assert sqlite.spelled(sql).text == on_sqlite
-    assert postgres.spelled(sql)[0] == on_postgres
+    assert sqlite.Spelling().spelled(sql).text == on_sqlite
+    assert postgres.Spelling().spelled(sql).text == on_postgres

@@ -1,7 +1,7 @@
 """WHAT IS SAID: commands, events and queries, their names, and what is recorded with them."""
 
 from twofold.messages.handlers import by, evolve
-from twofold.messages.markers import Indexed, Key, Tag
+from twofold.messages.markers import Indexed, Key, Searchable, Tag
 from twofold.messages.message import Command, Event, Message, OpaqueEvent, Query
 from twofold.messages.metadata import Context, Metadata, Recorded, new_id
 from twofold.messages.naming import name_of, stored_as, version_of
@@ -20,6 +20,7 @@ __all__ = [
     "Query",
     "Recorded",
     "Registry",
+    "Searchable",
     "Tag",
     "Upcaster",
     "by",

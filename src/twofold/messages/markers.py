@@ -1,4 +1,4 @@
-"""Marks on fields: ``Key[str]``, ``Tag[str]``, ``Indexed[str]``. To a type checker and to JSON they are plain types."""
+"""Marks on fields: ``Key[str]``, ``Tag[str]``, ``Indexed[str]`` and the like. To a type checker and to JSON they are plain types."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class Mark:
 KEY = Mark("Key")
 TAG = Mark("Tag")
 INDEXED = Mark("Indexed")
+SEARCHABLE = Mark("Searchable")
 
 Key = Annotated[T, KEY]
 """The field that says which one: the stream of an aggregate, the tag of a boundary, the row of a read model."""
@@ -31,6 +32,9 @@ Tag = Annotated[T, TAG]
 
 Indexed = Annotated[T, INDEXED]
 """A column of a read model that the database keeps an index on."""
+
+Searchable = Annotated[T, SEARCHABLE]
+"""A text, or list of texts, of a read model whose words ``matches(table, :text)`` finds by their beginnings."""
 
 
 def hints(thing: object) -> dict[str, object]:

@@ -15,6 +15,7 @@ from msgspec.inspect import FrozenSetType, SetType
 
 from twofold.projections.columns import holds
 from twofold.projections.table import Column, Key, Kind, Table
+from twofold.projections.words import words_of
 
 Convert: TypeAlias = Callable[[Any], Any]
 Converters: TypeAlias = tuple[Convert | None, Convert | None]
@@ -31,6 +32,7 @@ class Codec:
 
     def __init__(self, table: Table, kinds: Mapping[Kind, Converters]) -> None:
         self._row = table.row
+        self._words = words_of(table)
         found = [_converters(column, kinds) for column in table.columns]
         self._there = [
             (attrgetter(column.name), _or_none(there) if there is not None and column.optional else there)
@@ -41,8 +43,9 @@ class Codec:
         self._key = [self._there_by_name[column.name] for column in table.key_columns]
 
     def columns(self, rows: Collection[Any]) -> list[list[Any]]:
-        """One list for each column of the table."""
-        return [list(map(get, rows) if there is None else map(there, map(get, rows))) for get, there in self._there]
+        """One list for each column of the table, and one of the words that are searched for, if any are."""
+        columns = [list(map(get, rows) if there is None else map(there, map(get, rows))) for get, there in self._there]
+        return columns if self._words is None else [*columns, list(map(self._words, rows))]
 
     def keys(self, keys: Collection[Key]) -> list[list[Any]]:
         """One list for each column of the key."""

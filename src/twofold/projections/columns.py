@@ -12,6 +12,7 @@ import msgspec
 
 from twofold.errors import DefinitionError
 from twofold.messages.handlers import alternatives
+from twofold.messages.markers import SEARCHABLE, has_mark
 from twofold.projections.table import Column, Kind
 
 _KINDS: dict[object, Kind] = {
@@ -31,7 +32,14 @@ def column_of(cls: type, name: str, hint: object, default: Any = msgspec.NODEFAU
     if kind is None:
         raise DefinitionError(f"{cls.__name__}.{name} cannot be stored: {_named(type_)}", cls, remedy=_REMEDY)
     given = default is not msgspec.NODEFAULT
-    return Column(name, kind, type_, optional, given or optional, default if given else None)
+    searchable = has_mark(hint, SEARCHABLE)
+    if searchable and type_ not in (str, list[str]):
+        raise DefinitionError(
+            f"{cls.__name__}.{name} cannot be searchable: {_named(type_)}",
+            cls,
+            remedy="Use str, str | None or list[str].",
+        )
+    return Column(name, kind, type_, optional, given or optional, default if given else None, searchable)
 
 
 def _bare(hint: object) -> Any:

@@ -107,4 +107,9 @@ def _name_of(table: str, index: Index) -> str:
     name = f"{table}_{'_'.join(words)}_idx"
     if index.where:
         name = f"{name[:-4]}_{crc32(index.where.encode()):08x}_idx"
+    return fitting(name)
+
+
+def fitting(name: str) -> str:
+    """The name, or one as good that is short enough."""
     return name if len(name) <= NAME_MAX else f"{name[: NAME_MAX - 9]}_{crc32(name.encode()):08x}"

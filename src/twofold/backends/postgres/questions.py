@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 import asyncpg
@@ -13,10 +12,10 @@ from asyncpg.pgproto.pgproto import UUID as DriversUUID  # noqa: N811 - not the 
 from twofold.backends.postgres.connection import Connections
 from twofold.backends.postgres.failures import failure
 from twofold.backends.postgres.lanes import Lanes
-from twofold.backends.postgres.tables import param
+from twofold.backends.postgres.spelling import Spelling
 from twofold.errors import QueryError, StoreUnavailableError, TwofoldError
 from twofold.projections.port import Found
-from twofold.queries.statement import Statement, Word, parse
+from twofold.projections.table import Table
 from twofold.store.pages import load_page
 
 _SQL = load_page("twofold.backends.postgres", "reads.sql")
@@ -39,6 +38,11 @@ class Questions:
         }
         self._connections = Connections(url, schema, size_max=pool_max, settings=settings)
         self._lanes = Lanes(self._connections, count_max=pool_max)
+        self._spelling = Spelling()
+
+    def know(self, tables: Sequence[Table]) -> None:
+        """Which tables questions are about."""
+        self._spelling = Spelling(tables)
 
     async def open(self) -> None:
         """Connect once, so that what is wrong shows at the start."""
@@ -53,19 +57,18 @@ class Questions:
 
     async def rows(self, sql: str, params: Mapping[str, object]) -> list[asyncpg.Record]:
         """What one statement finds. ``QueryError`` for what PostgreSQL refuses, for writing, and for taking too long."""
-        text, statement = spelled(sql)
-        if "set_config" in statement.words:
+        said = self._spelling.spelled(sql)
+        if "set_config" in said.written.words:
             # It would outlive the question, and could take away what keeps the next ones from writing.
             raise QueryError("A question cannot change settings (set_config)", remedy="Only read in a question.")
-        given = statement.values(params)
         try:
-            values = [param(value) for value in given]
+            values = said.values(params)
         except (ValueError, TypeError, OverflowError) as error:
             raise refused(error) from error
         if self._connections.address.through_pooler:
-            return await self._through_pooler(text, values)
+            return await self._through_pooler(said.text, values)
         try:
-            return await self._lanes.fetch(text, values)
+            return await self._lanes.fetch(said.text, values)
         except asyncpg.PostgresError as error:
             raise self._told(error) from error
 
@@ -114,17 +117,6 @@ async def secret_of(questions: Questions) -> bytes:
 
 def refused(error: BaseException) -> QueryError:
     return QueryError(f"The read database refused: {error}", remedy="Mend the statement or its parameters.")
-
-
-@lru_cache(maxsize=1024)
-def spelled(sql: str) -> tuple[str, Statement]:
-    """A statement in PostgreSQL's words: numbered parameters, and sums of decimals, which are exact here anyway."""
-    statement = parse(sql)
-    return statement.spelled(lambda number: f"${number}", _word), statement
-
-
-def _word(word: Word) -> str:
-    return "sum" if word.name == "decimal_sum" else word.text
 
 
 def _plain(row: asyncpg.Record) -> Sequence[Any]:

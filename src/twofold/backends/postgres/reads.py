@@ -7,7 +7,7 @@ from typing import Any
 
 from twofold.backends.postgres.connection import Connection, Connections, quoted
 from twofold.backends.postgres.questions import Questions, secret_of
-from twofold.backends.postgres.tables import add_column, find_statement, statements
+from twofold.backends.postgres.tables import add_column, find_statement, renew_words, statements
 from twofold.backends.postgres.writing import PostgresWriter
 from twofold.errors import StoreRefusedError
 from twofold.projections.amendment import Amendment, amendment, refuse_changed, refuse_partial_groups
@@ -54,6 +54,7 @@ class PostgresReads:
                 await self._lay_out(connection, layout)
             for table in tables:
                 await self._install(connection, table)
+        self._questions.know(tables)
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
         async with self._connections.connection() as connection:
@@ -142,7 +143,20 @@ async def _amend(connection: Connection, table: Table, amended: Amendment) -> No
         await connection.execute(add_column(table, column))
     for name in amended.dropped:
         await connection.execute(_SQL["drop_index"].format(index=quoted(name)))
+    if amended.searched:
+        for statement in renew_words(table):
+            await connection.execute(statement)
+        await _write_again(connection, table)
     await connection.execute(_SQL["remember_definition"], table.name, table.definition)
+
+
+async def _write_again(connection: Connection, table: Table) -> None:
+    """Write each row as it is, with its words."""
+    said = statements(table)
+    await connection.execute(_SQL["begin_rows"].format(select=said.select))
+    while found := await connection.fetch(_SQL["next_rows"]):
+        await connection.execute(said.upsert, *said.codec.columns(said.codec.rows(found)))
+    await connection.execute(_SQL["end_rows"])
 
 
 async def _move(connection: Connection, advances: Sequence[Advance]) -> frozenset[str]:

@@ -105,6 +105,16 @@ alter table {table} add column {declared} default {default};
 -- name: drop_index
 drop index if exists {index};
 
+-- name: forget_words
+alter table {table} drop column if exists {words};
+
+-- name: add_words
+alter table {table} add column {declared};
+
+-- name: create_words_index
+-- Without a list of what is pending, which every search would have to go through.
+create index if not exists {index} on {table} using gin ({words}) with (fastupdate = off);
+
 -- name: create_index
 create index if not exists {index} on {table} ({of}){where};
 
@@ -115,6 +125,16 @@ with {table} ({columns}) as (select * from unnest({arrays})) {statement};
 -- name: select_rows
 -- A question's own words follow.
 select {columns} from {table};
+
+-- name: begin_rows
+-- A table may be larger than the memory: its rows are fetched some at a time.
+declare twofold_rows no scroll cursor for {select};
+
+-- name: next_rows
+fetch 5000 from twofold_rows;
+
+-- name: end_rows
+close twofold_rows;
 
 -- name: load_rows
 -- One array for each column of the key.
@@ -130,4 +150,10 @@ delete from {table} using unnest({key_arrays}) as gone ({key}) where {key_is};
 
 -- name: write_rows
 -- One array for each column: one round trip whatever the number of rows.
-insert into {table} ({columns}) select * from unnest({arrays}) on conflict ({key}) do {update};
+insert into {table} ({names}) select * from unnest({arrays}) on conflict ({key}) do {update};
+
+-- name: write_searchable_rows
+-- The same; words come as one text for each row, with spaces between them.
+insert into {table} ({names}, {words})
+select {names}, array_to_tsvector(string_to_array({words}, ' ')) from unnest({arrays}) as given ({names}, {words})
+on conflict ({key}) do {update};

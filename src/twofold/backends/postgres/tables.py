@@ -21,7 +21,9 @@ from twofold.projections.codec import (
     to_microseconds,
     utc,
 )
+from twofold.projections.indexes import fitting
 from twofold.projections.table import Column, Index, Kind, Table
+from twofold.projections.words import WORDS_COLUMN
 from twofold.store.pages import load_page
 
 _SQL = load_page("twofold.backends.postgres", "reads.sql")
@@ -32,6 +34,8 @@ _TYPES: dict[Kind, str] = {
 }  # fmt: skip
 
 # Documents are json, not jsonb, which would sort the keys of a dict: the next fold must find them as this one left them.
+
+_WORDS = f"{WORDS_COLUMN} tsvector not null default ''"
 
 _BY_BYTES: frozenset[Kind] = frozenset(("text", "enum"))
 """Text is compared and sorted by its bytes, as SQLite does it, whatever the database's locale."""
@@ -59,7 +63,8 @@ _CONVERTERS: dict[Kind, Converters] = {
 @lru_cache(maxsize=1024)
 def statements(table: Table) -> Statements:
     """Everything that is said to PostgreSQL about a table. Identifiers come from the code, and are plain names."""
-    others = [name for name in table.names if name not in table.key]
+    names = (*table.names, WORDS_COLUMN) if table.searchable else table.names
+    others = [name for name in names if name not in table.key]
     words = {
         "table": quoted(table.name),
         "columns": ", ".join(f"{quoted(table.name)}.{quoted(name)}" for name in table.names),
@@ -69,19 +74,24 @@ def statements(table: Table) -> Statements:
             f"${number}::{_TYPES[each.kind]}[]" for number, each in enumerate(table.key_columns, 1)
         ),
         "key_is": " and ".join(f"{quoted(table.name)}.{quoted(name)} = gone.{quoted(name)}" for name in table.key),
-        "declared": ", ".join(map(_declared, table.columns)),
+        "declared": ", ".join([*map(_declared, table.columns), *[_WORDS for _ in table.searchable[:1]]]),
+        "words": WORDS_COLUMN,
+        "names": ", ".join(map(quoted, table.names)),
         "update": f"update set {', '.join(map(_replaced, others))}" if others else "nothing",
     }
     return Statements(
         create=_SQL["create_table"].format(**words),
-        indexes=tuple(
-            _SQL["create_index"].format(index=quoted(index.name), of=_indexed(index), where=_where(index), **words)
-            for index in table.indexes
+        indexes=(
+            *(
+                _SQL["create_index"].format(index=quoted(index.name), of=_indexed(index), where=_where(index), **words)
+                for index in table.indexes
+            ),
+            *(_SQL["create_words_index"].format(index=_words_index(table), **words) for _ in table.searchable[:1]),
         ),
         select=_SQL["select_rows"].format(**words),
         load=_SQL["load_rows"].format(**words),
         remove=_SQL["remove_rows"].format(**words),
-        upsert=_SQL["write_rows"].format(**words | {"columns": ", ".join(map(quoted, table.names))}),
+        upsert=_SQL["write_searchable_rows" if table.searchable else "write_rows"].format(**words),
         codec=Codec(table, _CONVERTERS),
     )
 
@@ -96,14 +106,26 @@ def add_column(table: Table, column: Column) -> str:
 
 
 def arrays(table: Table) -> str:
-    """A parameter for each column: an array of its type."""
-    return ", ".join(f"${number}::{_TYPES[each.kind]}[]" for number, each in enumerate(table.columns, 1))
+    """A parameter for each column, and one for words: an array of its type."""
+    types = [_TYPES[column.kind] for column in table.columns] + ["text" for _ in table.searchable[:1]]
+    return ", ".join(f"${number}::{type_}[]" for number, type_ in enumerate(types, 1))
+
+
+def renew_words(table: Table) -> tuple[str, ...]:
+    """What takes the words from a table, and makes room for others where something is searched for."""
+    words = {"table": quoted(table.name), "words": WORDS_COLUMN, "declared": _WORDS}
+    wanted = ("forget_words", "add_words") if table.searchable else ("forget_words",)
+    return tuple(_SQL[name].format(**words) for name in wanted)
 
 
 def find_statement(table: Table, column: str) -> str:
     """What finds rows by the values of one column."""
     array = next(_TYPES[each.kind] for each in table.columns if each.name == column)
     return f"{statements(table).select} {_SQL['find_rows'].format(column=quoted(column), type=array)}"
+
+
+def _words_index(table: Table) -> str:
+    return quoted(fitting(f"{table.name}_{WORDS_COLUMN}_idx"))
 
 
 def _declared(column: Column) -> str:

@@ -10,8 +10,9 @@ import asyncpg
 
 from twofold.backends.postgres.connection import Connection, quoted
 from twofold.backends.postgres.failures import FAILURES, failure
-from twofold.backends.postgres.questions import of_the_server, refused, spelled
-from twofold.backends.postgres.tables import arrays, param, statements
+from twofold.backends.postgres.questions import of_the_server, refused
+from twofold.backends.postgres.spelling import spelled
+from twofold.backends.postgres.tables import arrays, statements
 from twofold.errors import QueryError
 from twofold.projections.table import Table
 from twofold.queries.statement import parse
@@ -32,15 +33,15 @@ class PostgresWriter:
         await self.rows(sql, **params)
 
     async def rows(self, sql: str, /, **params: object) -> list[dict[str, Any]]:
-        text, statement = spelled(sql)
-        if statement.first_word in ("begin", "start", "commit", "end", "abort", "rollback", "savepoint", "release"):
+        said = spelled(sql)
+        if said.written.first_word in ("begin", "start", "commit", "end", "abort", "rollback", "savepoint", "release"):
             raise QueryError("The transaction is not a projection's to end", remedy="Raise an error to undo the page.")
-        values = [param(value) for value in statement.values(params)]
+        values = said.values(params)
         with told():
-            return [dict(row) for row in await self._connection.fetch(text, *values)]
+            return [dict(row) for row in await self._connection.fetch(said.text, *values)]
 
     async def execute_over(self, sql: str, table: Table, rows: Sequence[Any]) -> None:
-        text, _ = spelled(sql)
+        text = spelled(sql).text
         goes_on = parse(sql).first_word == "with"
         said = _SQL["with_rows"].format(
             table=quoted(table.name),

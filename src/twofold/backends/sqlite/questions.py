@@ -13,10 +13,10 @@ import apsw.sqlite_extra
 
 from twofold.backends.sqlite.connection import Database
 from twofold.backends.sqlite.failures import told
-from twofold.backends.sqlite.spelling import Spelled, spelled
-from twofold.backends.sqlite.tables import param
+from twofold.backends.sqlite.spelling import Spelled, Spelling
 from twofold.errors import QueryError
 from twofold.projections.port import Found
+from twofold.projections.table import Table
 
 SHORT_STEPS = 100_000
 """Steps of SQLite's machine, one to two milliseconds: what a question may take from everybody else in the process."""
@@ -83,13 +83,17 @@ class Questions:
         self._timeout_seconds = timeout_seconds
         self._threads = ThreadPoolExecutor(threads_max, thread_name_prefix="twofold-sqlite-reads")
         self._idle: list[apsw.Connection] = []
+        self._spelling = Spelling()
+
+    def know(self, tables: Sequence[Table]) -> None:
+        """Which tables questions are about."""
+        self._spelling = Spelling(tables)
 
     async def ask(self, sql: str, params: Mapping[str, object], find: Find = find) -> Found:
         """What one statement finds. ``QueryError`` for what SQLite refuses, for writing, and for taking too long."""
-        said = spelled(sql)
-        given = said.statement.values(params)
+        said = self._spelling.spelled(sql)
         try:
-            values = [param(value) for value in given]
+            values = said.values(params)
         except UNFIT as error:
             raise refused(error) from error
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import msgspec
 from twofold.backends.sqlite.connection import Database
 from twofold.backends.sqlite.migrations import Schema
 from twofold.backends.sqlite.questions import MISTAKES, UNFIT, Questions, find_rows, prepare
-from twofold.backends.sqlite.tables import add_column, find_statement, quoted, statements
+from twofold.backends.sqlite.tables import add_column, find_statement, names, quoted, search_table, statements
 from twofold.backends.sqlite.transaction import transaction
 from twofold.backends.sqlite.writing import SqliteWriter, run_here
 from twofold.errors import StoreRefusedError
@@ -24,6 +25,7 @@ from twofold.store.pages import load_page
 from twofold.subscriptions import Checkpoint
 
 _PACKAGE = "twofold.backends.sqlite"
+_ROWS_AT_ONCE = 5000
 _SQL = load_page(_PACKAGE, "reads.sql")
 
 READS_APPLICATION_ID = 0x54465244
@@ -63,6 +65,7 @@ class SqliteReads:
                     _install(connection, table)
 
         await self.database.run(work)
+        self._questions.know(tables)
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
         wanted = msgspec.json.encode(list(names)).decode()
@@ -153,7 +156,25 @@ def _amend(connection: apsw.Connection, table: Table, amended: Amendment) -> Non
         connection.execute(add_column(table, column))
     for name in amended.dropped:
         connection.execute(_SQL["drop_index"].format(index=quoted(name)))
+    if amended.searched:
+        _make_again(connection, table)
     connection.execute(_SQL["remember_definition"], (table.name, table.definition))
+
+
+def _make_again(connection: apsw.Connection, table: Table) -> None:
+    """Make a table anew around its rows, with whatever others have made for it."""
+    said = statements(table)
+    others = connection.execute(_SQL["made_by_others"], (table.name,)).fetchall()
+    words = {"table": quoted(table.name), "search": quoted(search_table(table)), "columns": names(table)}
+    connection.execute(_SQL["set_aside"].format(**words))
+    connection.execute(said.create)
+    rows = connection.execute(_SQL["rows_set_aside"].format(**words))
+    while found := list(islice(rows, _ROWS_AT_ONCE)):
+        _write(connection, Changes(table, said.codec.rows(found)))
+    connection.execute(_SQL["forget_set_aside"])
+    for (sql,) in others:
+        assert isinstance(sql, str)
+        connection.execute(sql)
 
 
 def _advance(connection: apsw.Connection, advance: Advance) -> bool:

@@ -38,6 +38,45 @@ on conflict (name) do update set definition = excluded.definition;
 -- STRICT, so that a column holds what it says.
 create table {table} ({declared}, primary key ({key})) strict;
 
+-- name: create_searchable_table
+-- Rows have a number of their own, which their words point to: without one, VACUUM could number them anew. The table of
+-- words keeps none of them itself; it has short beginnings ready, and follows a row only when its words change. Its
+-- tokenizer splits at spaces, and takes everything that we call a letter or digit for one.
+create table {table} (
+    twofold_id integer primary key, {declared}, {words} text not null default '', unique ({key})
+) strict;
+drop table if exists {search};
+create virtual table {search} using fts5 (
+    {words}, content = {table}, content_rowid = twofold_id, tokenize = ascii, prefix = '1 2 3', columnsize = 0, detail = none
+);
+create trigger {inserted} after insert on {table} begin
+    insert into {search} (rowid, {words}) values (new.twofold_id, new.{words});
+end;
+create trigger {deleted} after delete on {table} begin
+    insert into {search} ({search}, rowid, {words}) values ('delete', old.twofold_id, old.{words});
+end;
+create trigger {changed} after update of {words} on {table} when old.{words} <> new.{words} begin
+    insert into {search} ({search}, rowid, {words}) values ('delete', old.twofold_id, old.{words});
+    insert into {search} (rowid, {words}) values (new.twofold_id, new.{words});
+end;
+
+-- name: made_by_others
+-- Indexes and triggers of a table that are not of its search.
+select sql from sqlite_schema
+where tbl_name = ? and type in ('index', 'trigger') and sql is not null and name not like 'twofold_search_%';
+
+-- name: set_aside
+-- A table that begins to be searchable, or ends to, has another shape.
+create table twofold_set_aside as select {columns} from {table};
+drop table if exists {search};
+drop table {table};
+
+-- name: rows_set_aside
+select {columns} from twofold_set_aside;
+
+-- name: forget_set_aside
+drop table twofold_set_aside;
+
 -- name: add_column
 -- Takes no time whatever the number of rows: both databases answer with the default for rows that are older. It stays,
 -- so that a process that still runs the older code can write.
@@ -63,6 +102,10 @@ drop table temp.{table};
 -- A question's own words follow.
 select {columns} from {table};
 
+-- name: matches
+-- What is searched for follows, and a bracket.
+twofold_id in (select rowid from {search} where {search} match;
+
 -- name: load_rows
 -- Run once for each key: prepared once, it takes less time than any join with a list of keys.
 select {columns} from {table} where {key_is};
@@ -77,4 +120,4 @@ delete from {table} where {key_is};
 
 -- name: write_rows
 -- Run once for each row. An update in place keeps the row where it is and leaves unchanged index entries alone.
-insert into {table} ({columns}) values ({places}) on conflict ({key}) do {update};
+insert into {table} ({written}) values ({places}) on conflict ({key}) do {update};

@@ -2,29 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import msgspec
 
-from twofold.queries.statement import Part, Statement, is_word, parse
+from twofold.backends.sqlite.tables import param, quoted, search_table
+from twofold.projections.table import Table
+from twofold.queries.matching import values, with_matches
+from twofold.queries.relations import relations
+from twofold.queries.statement import Param, Part, Statement, Word, is_word, parse
+from twofold.store.pages import load_page
+
+_SQL = load_page("twofold.backends.sqlite", "reads.sql")
 
 COLLATE = " collate decimal"
 
 
 class Spelled(msgspec.Struct, eq=False):
-    """A statement in SQLite's words. ``only_reads`` once it has been seen to."""
+    """A statement as it was written, and in SQLite's words. ``only_reads`` once it has been seen to."""
 
-    text: str
+    written: Statement
     statement: Statement
+    text: str
     only_reads: bool = False
 
+    def values(self, params: Mapping[str, object]) -> list[object]:
+        """What is given to the driver. ``QueryError`` for parameters that do not fit; what cannot be kept raises."""
+        return [param(value) for value in values(self.written, self.statement, params, _asked)]
 
-@lru_cache(maxsize=1024)
-def spelled(sql: str) -> Spelled:
-    """A statement in SQLite's words, with numbered parameters."""
-    statement = parse(sql)
-    return Spelled(collated(statement).spelled(lambda number: f"?{number}"), statement)
+
+class Spelling:
+    """Spells questions to these tables."""
+
+    def __init__(self, tables: Sequence[Table] = ()) -> None:
+        self._tables = tables
+        self.spelled = lru_cache(maxsize=1024)(self._spelled)
+
+    def _spelled(self, sql: str) -> Spelled:
+        """A statement with numbered parameters, and sums of decimals that are exact."""
+        written = parse(sql)
+        statement = collated(with_matches(written, relations(written, self._tables), _matches))
+        return Spelled(written, statement, statement.spelled(lambda number: f"?{number}"))
+
+
+spelled = Spelling().spelled
+"""For statements to tables that are not read models'."""
+
+
+def _matches(name: Word, table: Table, asked: Param) -> Sequence[Part]:
+    return name, ".", _SQL["matches"].format(search=quoted(search_table(table))), " ", asked, ")"
+
+
+def _asked(words: Sequence[str]) -> str:
+    return " ".join(f'"{word}"*' for word in words) or '""'
 
 
 def collated(statement: Statement) -> Statement:

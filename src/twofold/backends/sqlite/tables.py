@@ -23,6 +23,7 @@ from twofold.projections.codec import (
     utc,
 )
 from twofold.projections.table import Column, Index, Kind, Table
+from twofold.projections.words import WORDS_COLUMN
 from twofold.store.pages import load_page
 
 _SQL = load_page("twofold.backends.sqlite", "reads.sql")
@@ -58,18 +59,23 @@ _CONVERTERS: dict[Kind, Converters] = {
 @lru_cache(maxsize=1024)
 def statements(table: Table) -> Statements:
     """Everything that is said to SQLite about a table. Identifiers come from the code, and are plain names."""
-    others = [name for name in table.names if name not in table.key]
+    written = (*table.names, WORDS_COLUMN) if table.searchable else table.names
+    others = [name for name in written if name not in table.key]
     words = {
         "table": quoted(table.name),
-        "columns": ", ".join(map(quoted, table.names)),
-        "places": ", ".join("?" for _ in table.names),
+        "search": quoted(search_table(table)),
+        "words": WORDS_COLUMN,
+        **{when: quoted(f"{search_table(table)}_{when}") for when in ("inserted", "deleted", "changed")},
+        "columns": names(table),
+        "written": ", ".join(map(quoted, written)),
+        "places": ", ".join("?" for _ in written),
         "key": ", ".join(map(quoted, table.key)),
         "key_is": " and ".join(f"{quoted(name)} = ?" for name in table.key),
         "declared": declarations(table),
         "update": f"update set {', '.join(map(_replaced, others))}" if others else "nothing",
     }
     return Statements(
-        create=_SQL["create_table"].format(**words),
+        create=_SQL["create_searchable_table" if table.searchable else "create_table"].format(**words),
         indexes=tuple(
             _SQL["create_index"].format(index=quoted(index.name), of=_indexed(index), where=_where(index), **words)
             for index in table.indexes
@@ -80,6 +86,16 @@ def statements(table: Table) -> Statements:
         upsert=_SQL["write_rows"].format(**words),
         codec=Codec(table, _CONVERTERS),
     )
+
+
+def names(table: Table) -> str:
+    """The columns of its rows."""
+    return ", ".join(map(quoted, table.names))
+
+
+def search_table(table: Table) -> str:
+    """The name of the table that finds rows by words."""
+    return f"twofold_search_{table.name}"
 
 
 def add_column(table: Table, column: Column) -> str:

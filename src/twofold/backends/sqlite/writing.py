@@ -10,7 +10,7 @@ import apsw
 from twofold.backends.sqlite.failures import told
 from twofold.backends.sqlite.questions import MISTAKES, UNFIT, refused
 from twofold.backends.sqlite.spelling import spelled
-from twofold.backends.sqlite.tables import declarations, param, quoted, statements
+from twofold.backends.sqlite.tables import declarations, quoted, statements
 from twofold.errors import DefinitionError, QueryError
 from twofold.projections.table import Table
 from twofold.store.pages import load_page
@@ -46,9 +46,9 @@ class SqliteWriter:
     def _run(self, sql: str, params: dict[str, object]) -> list[dict[str, Any]]:
         """What a statement finds. ``QueryError`` for what SQLite will never take; the rest is the store's to tell."""
         said = spelled(sql)
-        if said.statement.first_word in ("begin", "commit", "end", "rollback", "savepoint", "release"):
+        if said.written.first_word in ("begin", "commit", "end", "rollback", "savepoint", "release"):
             raise QueryError("The transaction is not a projection's to end", remedy="Raise an error to undo the page.")
-        values = tuple(param(value) for value in said.statement.values(params))
+        values = tuple(said.values(params))
         try:
             with told(self._connection.filename or "The database in memory"):
                 cursor = self._connection.execute(said.text, values)

@@ -202,7 +202,7 @@ class Custom:
         (with_field(Indexed[list[str]]), r"Odd\.thing cannot be indexed: it is a document"),
         (with_field(Searchable[int]), r"Odd\.thing cannot be searchable: int.*Use str"),
         (with_field(Searchable[list[int]]), r"Odd\.thing cannot be searchable: list\[int\]"),
-        (with_field(Searchable[Literal["a"]]), r"Odd\.thing cannot be searchable"),
+        (with_field(Searchable[Tier]), r"Odd\.thing cannot be searchable"),
         (reserved_name, r"Nosy: 'twofold_checkpoints' cannot be the name of a table"),
         (odd_column_name, r"Loud: 'Name' cannot be the name of a table or column"),
     ],

@@ -326,8 +326,10 @@ class _Live:
             head=self.head,
             attempts_max=app.settings.attempts_max,
         )
+        tables = [projection.table for projection in app.parts.projections]
+        self.rooms.asked.know(tables)
         await self.rooms.reads.install(
-            [projection.table for projection in app.parts.projections],
+            tables,
             [projection.layout for projection in app.parts.sql_projections],
         )
         if app.settings.background and (app.parts.projections or app.parts.sql_projections):

@@ -76,6 +76,10 @@ class AskedStore(Protocol):
         """Give everything back."""
         ...
 
+    def know(self, tables: Sequence[Table]) -> None:
+        """Which tables questions are about; until then their columns are taken for plain ones."""
+        ...
+
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
         """Where these subscriptions stand now; those that never moved are not in it."""
         ...

@@ -54,6 +54,9 @@ class PostgresReads:
                 await self._lay_out(connection, layout)
             for table in tables:
                 await self._install(connection, table)
+        self.know(tables)
+
+    def know(self, tables: Sequence[Table]) -> None:
         self._questions.know(tables)
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:

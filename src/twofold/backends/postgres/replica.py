@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -41,6 +41,9 @@ class PostgresReplica:
     async def close(self) -> None:
         await self._questions.close()
         await self._connections.close()
+
+    def know(self, tables: Sequence[Table]) -> None:
+        self._questions.know(tables)
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
         async with self._connections.connection() as connection:

@@ -65,6 +65,9 @@ class SqliteReads:
                     _install(connection, table)
 
         await self.database.run(work)
+        self.know(tables)
+
+    def know(self, tables: Sequence[Table]) -> None:
         self._questions.know(tables)
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:

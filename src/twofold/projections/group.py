@@ -16,6 +16,7 @@ from twofold.projections.fanout import FanOut
 from twofold.projections.fold import Fold
 from twofold.projections.model import ReadModel
 from twofold.projections.projection import Projection, Touch
+from twofold.projections.strong import is_strong
 from twofold.projections.table import Changes
 
 C = TypeVar("C", bound=type[ReadModel])
@@ -34,10 +35,11 @@ def grouped(name: str) -> Callable[[C], C]:
 
 
 class Group(msgspec.Struct, frozen=True, eq=False):
-    """Projections in an order in which each comes after those whose rows it looks up."""
+    """Projections in an order in which each comes after those whose rows it looks up. A ``strong`` one moves with appends."""
 
     name: str
     projections: tuple[Projection, ...]
+    strong: bool = False
 
     @property
     def types(self) -> frozenset[str]:
@@ -150,9 +152,10 @@ def _group(projections: Sequence[Projection]) -> Group:
         )
     together = len(projections) > 1 or bool(names)
     name = names[0] if names else "+".join(sorted(each.name for each in projections))
-    for each in projections if together else ():
-        each.join(name)
-    return Group(name, tuple(_in_order(projections)))
+    strong = is_strong(projections)
+    for each in projections:
+        each.join(name if together else "", strong=strong)
+    return Group(name, tuple(_in_order(projections)), strong)
 
 
 def _in_order(projections: Sequence[Projection]) -> list[Projection]:

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from twofold.projections.table import Changes, Key, Table
+from twofold.store.port import Row as StoredRow
 from twofold.subscriptions import Checkpoint
 
 
@@ -97,17 +98,11 @@ class AskedStore(Protocol):
         ...
 
 
-class ReadStore(AskedStore, Protocol):
-    """A database of read models. It needs no durability of its own: a crash may rewind it, rows and checkpoints together.
+class Rows(Protocol):
+    """Rows of read models and the checkpoints that move with them."""
 
-    Errors besides: ``StoreRefusedError`` for what it will never take, with reason ``value`` where that is in a row.
-    """
-
-    async def install(self, tables: Sequence[Table], layouts: Sequence[Layout] = ()) -> None:
-        """Make the tables and indexes that are missing, and forget the checkpoint of each that was.
-
-        ``StoreRefusedError`` with reason ``definition-changed`` where a table has other columns or another key.
-        """
+    async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
+        """Where these subscriptions stand now; those that never moved are not in it."""
         ...
 
     async def load(self, table: Table, keys: Collection[Key]) -> list[Any]:
@@ -122,5 +117,27 @@ class ReadStore(AskedStore, Protocol):
         """Take each step in one transaction: its checkpoint by compare-and-set on (position, epoch), then its rows.
 
         False for a step whose checkpoint had moved: nothing of it was written, and the others were.
+        """
+        ...
+
+
+class AppendTransaction(Rows, Protocol):
+    """The open transaction of an append, in the database where strong read models are too. ``save`` begins no other."""
+
+    async def events_between(self, after: int, until: int) -> Sequence[StoredRow]:
+        """The log's rows after one position, up to and including another."""
+        ...
+
+
+class ReadStore(AskedStore, Rows, Protocol):
+    """A database of read models. It needs no durability of its own: a crash may rewind it, rows and checkpoints together.
+
+    Errors besides: ``StoreRefusedError`` for what it will never take, with reason ``value`` where that is in a row.
+    """
+
+    async def install(self, tables: Sequence[Table], layouts: Sequence[Layout] = ()) -> None:
+        """Make the tables and indexes that are missing, and forget the checkpoint of each that was.
+
+        ``StoreRefusedError`` with reason ``definition-changed`` where a table has other columns or another key.
         """
         ...

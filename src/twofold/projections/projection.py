@@ -82,9 +82,9 @@ class Projection:
     def subscription(self) -> str:
         return self.table.subscription
 
-    def join(self, group: str) -> None:
-        """Keep no checkpoint of its own, but the group's."""
-        self.table = msgspec.structs.replace(self.table, group=group)
+    def join(self, group: str, *, strong: bool) -> None:
+        """Keep the group's checkpoint (empty: its own), and be as strong as the group."""
+        self.table = msgspec.structs.replace(self.table, group=group, strong=strong)
 
     def begun(self, key: Key, step: Step, subject: Any) -> tuple[Any, object]:
         """A new row after its first event, and what its fold returned. Unless it is gone, all columns must be set."""

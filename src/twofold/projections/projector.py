@@ -5,20 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import msgspec
 
 from twofold.errors import FoldError, OutcomeUnknownError, StoreError, StoreUnavailableError
-from twofold.messages import Event, Recorded
 from twofold.projections.definition import by_name
-from twofold.projections.fold import Fold
-from twofold.projections.group import Group, Page, groups_of
+from twofold.projections.folding import Folding
+from twofold.projections.group import Page, groups_of
 from twofold.projections.port import Advance, ReadStore
 from twofold.projections.projection import Projection
-from twofold.projections.shelf import Shelf
 from twofold.projections.sql import SqlProjection
-from twofold.projections.table import Changes, Key
 from twofold.subscriptions import Advanced, Checkpoint, Delivery, Fenced, Outcome, Stopped
 
 
@@ -44,9 +40,7 @@ class Projector:
         self._reads = reads
         self._by_sql = {each.name: each for each in sql_projections}
         self._groups = {group.name: group for group in groups_of(by_name(projections).values())}
-        self._shelves: dict[str, Shelf[Key, Any]] = {
-            each.name: Shelf(rows_max // len(projections)) for each in projections
-        }
+        self._folding = Folding(projections, rows_max=rows_max)
 
     @property
     def interests(self) -> Mapping[str, frozenset[str]]:
@@ -75,49 +69,15 @@ class Projector:
         error: FoldError | None = None
         while True:
             try:
-                page, changes = await self._changed(group, events)
+                page, changes = await self._folding.changed(self._reads, group, events)
             except FoldError as failed:
                 # The fold may have left a row half changed, so what stands before is folded again from kept rows.
-                self._forget(group.name)
+                self._folding.forget(group)
                 error = failed
                 events = [event for event in events if event.position < failed.position]
                 end = delivery.start.moved(failed.position - 1, events)
             else:
                 return Folded(Advance(delivery.name, delivery.start, end, changes), page, error)
-
-    async def _changed(self, group: Group, events: Sequence[Recorded[Event]]) -> tuple[Page, Sequence[Changes]]:
-        taken: dict[type[Any], set[Key]] = {}
-        while True:
-            page = group.page(events)
-            for cls, keys in taken.items():
-                page.folds[cls].keys |= keys
-            for fold in page.folds.values():
-                await self._load(fold)
-            changes = page.fold()
-            taken = {cls: keys for cls, fold in page.folds.items() if (keys := await self._there(fold))}
-            if not taken:
-                return page, changes
-            self._forget(group.name)  # A row moved to where one stands: again, knowing that one.
-
-    async def _load(self, fold: Fold) -> None:
-        projection, rows = fold.projection, fold.rows
-        found, missing = self._shelves[projection.name].find(fold.keys)
-        rows.update(found)
-        if missing:
-            fold.refuse_misfits(missing)
-            loaded = await self._reads.load(projection.table, missing)
-            rows.update(zip(map(projection.row_key, loaded), loaded, strict=True))
-        for column in {where.column for where in fold.wheres}:
-            values = [where.value for where in fold.wheres if where.column == column]
-            for row in await self._reads.find(projection.table, column, values):
-                rows.setdefault(projection.row_key(row), row)
-
-    async def _there(self, fold: Fold) -> set[Key]:
-        """Which of the keys that rows moved to are taken: seldom asked, because the page itself knows most."""
-        if not fold.assumed:
-            return set()
-        found = await self._reads.load(fold.projection.table, fold.assumed)
-        return set(map(fold.projection.row_key, found))
 
     async def _save(self, folded: Sequence[Folded]) -> list[Outcome]:
         try:
@@ -136,10 +96,10 @@ class Projector:
         if not saved:
             self._forget(folded.advance.name)
             return Fenced()
-        for fold in folded.page.folds.values() if folded.page is not None else ():
-            self._shelves[fold.projection.name].put(fold.changed)
+        if folded.page is not None:
+            self._folding.keep(folded.page)
         return Stopped(folded.advance.end, folded.error) if folded.error else Advanced()
 
     def _forget(self, name: str) -> None:
-        for projection in self._groups[name].projections if name in self._groups else ():
-            self._shelves[projection.name].clear()
+        if name in self._groups:
+            self._folding.forget(self._groups[name])

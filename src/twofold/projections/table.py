@@ -53,7 +53,7 @@ class Table(msgspec.Struct, frozen=True, eq=False):
     """A table whose rows are values of ``row``, made from its columns in order.
 
     ``key`` names the primary key, ``folds`` the event types that the rows are made from, and ``group`` the checkpoint
-    that the table shares with others (empty: it has its own, under its name).
+    that the table shares with others (empty: it has its own, under its name). A ``strong`` table is written by appends.
     """
 
     name: str
@@ -63,6 +63,7 @@ class Table(msgspec.Struct, frozen=True, eq=False):
     row: Callable[..., Any]
     folds: tuple[str, ...] = ()
     group: str = ""
+    strong: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

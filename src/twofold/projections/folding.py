@@ -1,0 +1,71 @@
+"""Folding over a database: the rows that a page touches are loaded or remembered, and the page changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from twofold.messages import Event, Recorded
+from twofold.projections.fold import Fold
+from twofold.projections.group import Group, Page
+from twofold.projections.port import Rows
+from twofold.projections.projection import Projection
+from twofold.projections.shelf import Shelf
+from twofold.projections.table import Changes, Key
+
+
+class Folding:
+    """Folds pages over rows, of which it remembers at most ``rows_max`` in all, so that hot ones are not loaded."""
+
+    def __init__(self, projections: Collection[Projection], *, rows_max: int) -> None:
+        self._shelves: dict[str, Shelf[Key, Any]] = {
+            each.name: Shelf(rows_max // len(projections)) for each in projections
+        }
+
+    async def changed(
+        self, rows: Rows, group: Group, events: Sequence[Recorded[Event]]
+    ) -> tuple[Page, Sequence[Changes]]:
+        """What a page makes of the rows. ``FoldError`` for an event that cannot be folded: then ``forget`` the group."""
+        taken: dict[type[Any], set[Key]] = {}
+        while True:
+            page = group.page(events)
+            for cls, keys in taken.items():
+                page.folds[cls].keys |= keys
+            for fold in page.folds.values():
+                await self._load(rows, fold)
+            changes = page.fold()
+            taken = {cls: keys for cls, fold in page.folds.items() if (keys := await _there(rows, fold))}
+            if not taken:
+                return page, changes
+            self.forget(group)  # A row moved to where one stands: again, knowing that one.
+
+    def keep(self, page: Page) -> None:
+        """Remember what became of the rows of a page. To be called when the database has it."""
+        for fold in page.folds.values():
+            self._shelves[fold.projection.name].put(fold.changed)
+
+    def forget(self, group: Group) -> None:
+        """Remember no row: they may be others there."""
+        for projection in group.projections:
+            self._shelves[projection.name].clear()
+
+    async def _load(self, rows: Rows, fold: Fold) -> None:
+        projection = fold.projection
+        found, missing = self._shelves[projection.name].find(fold.keys)
+        fold.rows.update(found)
+        if missing:
+            fold.refuse_misfits(missing)
+            loaded = await rows.load(projection.table, missing)
+            fold.rows.update(zip(map(projection.row_key, loaded), loaded, strict=True))
+        for column in {where.column for where in fold.wheres}:
+            values = [where.value for where in fold.wheres if where.column == column]
+            for row in await rows.find(projection.table, column, values):
+                fold.rows.setdefault(projection.row_key(row), row)
+
+
+async def _there(rows: Rows, fold: Fold) -> set[Key]:
+    """Which of the keys that rows moved to are taken: seldom asked, because the page itself knows most."""
+    if not fold.assumed:
+        return set()
+    found = await rows.load(fold.projection.table, fold.assumed)
+    return set(map(fold.projection.row_key, found))

@@ -18,7 +18,7 @@ from twofold.config import SqliteURL, parse_url
 from twofold.errors import QueryError, StoreError, StoreRefusedError
 from twofold.messages import Indexed, Key
 from twofold.projections import Advance, Changes, ReadModel, ReadStore, table_of
-from twofold.subscriptions import Checkpoint
+from twofold.subscriptions import Checkpoint, Note
 
 
 class Tier(Enum):
@@ -433,3 +433,24 @@ async def test_a_long_question_does_not_hold_up_short_ones(reads: ReadStore) -> 
 def _place(url: str) -> Any:
     place = parse_url(url)
     return place.reads_path if isinstance(place, SqliteURL) else place.dsn
+
+
+# --- Notes ----------------------------------------------------------------------------------------------------------
+
+NOTE = Note(3, "fold", "it cannot take it: \\0 'ü' \U0001f600", '{"key":["a",1],"reason":"no"}')
+
+
+async def test_a_note_comes_back_as_it_was_until_it_is_removed(reads: ReadStore) -> None:
+    assert await reads.notes(["a", "b"]) == {}
+    await reads.note("a", NOTE)
+    assert await reads.notes(["a", "b"]) == {"a": NOTE}
+    await reads.note("a", msgspec.structs.replace(NOTE, position=4))
+    assert (await reads.notes(["a"]))["a"].position == 4
+    await reads.note("a", None)
+    await reads.note("b", None)
+    assert await reads.notes(["a", "b"]) == {}
+
+
+async def test_a_note_says_when_by_the_clock_of_the_database(reads: ReadStore) -> None:
+    await reads.note("a", NOTE)
+    assert (await reads.query("select name from twofold_errors where recorded_at is not null", {})).rows[0][0] == "a"

@@ -239,3 +239,22 @@ def test_read_models_that_are_away_are_an_environment_error(terminal: Terminal, 
     done = Terminal(folder, "--reads", "postgresql://nobody@127.0.0.1:1/none")("ask", "CountAccounts")
     assert done.code == 2
     assert "127.0.0.1" in done.err
+
+
+# --- why a read model stopped ---------------------------------------------------------------------------------------
+
+
+def test_what_stopped_a_read_model_is_seen_by_whoever_looks(either: Terminal) -> None:
+    for amount in (5, 666, 7):
+        either("send", "Deposit", "account_id=1", f"amount={amount}")
+    either("ask", "CountAccounts")
+    (found,) = either("projections", "ls", "--json").answer
+    assert (found["state"], found["position"], found["head"]) == ("stopped", 1, 3)
+    assert {name: found["facts"][name] for name in ("event_type", "position", "key", "reason")} == {
+        "event_type": "Deposited",
+        "position": 2,
+        "key": "1",
+        "reason": "ValueError: a number that this view cannot take",
+    }
+    assert "account_view cannot take Deposited at position 2" in either("projections", "ls").out.replace("\n", " ")
+    assert verdicts(either)[1]["read model account_view"] == "bad"

@@ -10,7 +10,7 @@ import pytest
 
 from tests.projections.school import REGISTRY, ChildAdded, FamilyEnrolled, FamilyView, MonthView, paid
 from tests.read_stores import log_of, opened
-from twofold.errors import FoldError, OutcomeUnknownError, StoreRefusedError, StoreUnavailableError
+from twofold.errors import FoldError, OutcomeUnknownError, StoreUnavailableError
 from twofold.messages import Event, Key, evolve
 from twofold.projections import Advance, Projector, ReadModel, Table, define
 from twofold.subscriptions import Advanced, Checkpoint, Delivery, Fenced, Stopped
@@ -137,7 +137,8 @@ async def test_rows_that_the_database_will_not_take_stop_only_their_own_read_mod
     sound, broken = await projector.deliver([history.page(0, 1), history.page(0, 1, "large")])
     assert sound == Advanced()
     assert isinstance(broken, Stopped)
-    assert isinstance(broken.error, StoreRefusedError)
+    assert isinstance(broken.error, FoldError)
+    assert (broken.error.event_type, broken.error.position, broken.error.key) == ("FamilyEnrolled", 1, "1")
     assert broken.checkpoint.position == 0
     assert list(await store.checkpoints(["family_view", "large"])) == ["family_view"]
 

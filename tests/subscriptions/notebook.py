@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 
-from twofold.errors import FoldError, StoreError
+from twofold.errors import FoldError, StoreError, StoreRefusedError
 from twofold.messages import Event, Registry
-from twofold.subscriptions import Advanced, Checkpoint, Delivery, Engine, Fenced, Outcome, Stopped
+from twofold.subscriptions import Advanced, Checkpoint, Delivery, Engine, Fenced, Note, Outcome, Stopped
 from twofold.testing.memory import MemoryLog
 
 
@@ -38,7 +38,11 @@ class Notebook:
         self.seen: dict[str, list[int]] = {name: [] for name in interests}
         self.pages: list[list[str]] = []
         self.failures: list[Exception] = []
+        self.noted: dict[str, Note] = {}
+        self.notes_fail: list[Exception] = []
         self.stops_at: dict[str, int] = {}
+        self.refuses_pages_with: int | None = None
+        self.refuses_pages_over = 10**9
         self.gate = asyncio.Event()
         self.gate.set()
         self.entered = asyncio.Event()
@@ -58,10 +62,24 @@ class Notebook:
         self.pages.append([delivery.name for delivery in deliveries])
         return [self._take(delivery) for delivery in deliveries]
 
+    async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
+        return {name: self.noted[name] for name in names if name in self.noted}
+
+    async def note(self, name: str, note: Note | None) -> None:
+        if self.notes_fail:
+            raise self.notes_fail.pop(0)
+        self.noted.pop(name, None)
+        if note is not None:
+            self.noted[name] = note
+
     def _take(self, delivery: Delivery) -> Outcome:
         name = delivery.name
         if self.kept.get(name, delivery.start).position != delivery.start.position:
             return Fenced()
+        positions = [event.position for event in delivery.events]
+        if self.refuses_pages_with in positions or len(positions) > self.refuses_pages_over:
+            refused = StoreRefusedError("refused", reason="value", remedy="mend it")
+            return Stopped(delivery.start, refused, anywhere=True)
         poison = next((e for e in delivery.events if e.position == self.stops_at.get(name)), None)
         if poison is not None:
             before = [event for event in delivery.events if event.position < poison.position]
@@ -70,6 +88,10 @@ class Notebook:
             return Stopped(self.kept[name], error)
         self._keep(name, delivery.events, delivery.end)
         return Advanced()
+
+    def kept_position(self, name: str) -> int:
+        """Where a subscription stands; one that never moved is at 0."""
+        return self.kept[name].position if name in self.kept else 0
 
     def _keep(self, name: str, events: Sequence[object], checkpoint: Checkpoint) -> None:
         self.seen[name] += [getattr(event, "position") for event in events]  # noqa: B009 - tests read only that

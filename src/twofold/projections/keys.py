@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, datetime
+from decimal import Decimal
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -11,6 +13,7 @@ import msgspec
 
 from twofold.errors import DefinitionError
 from twofold.messages import Event, Recorded
+from twofold.messages.codec import INT_MAX
 from twofold.messages.handlers import EvolveHandler
 from twofold.projections.table import Column, Key, Table
 
@@ -89,9 +92,33 @@ def _misfit(name: str, type_: Any, value: object) -> str:
     exact = isinstance(type_, type) and type(value) is type_
     loosely = isinstance(value, str) if not isinstance(type_, type) else isinstance(value, type_)
     if exact or (loosely and type_ not in (int, date)):
-        return ""
+        return _unfit(name, value)
     wanted = type_.__name__ if isinstance(type_, type) else str(type_)
     return f"{name} must be {wanted}, not {type(value).__name__} ({value!r})"
+
+
+def _unfit(name: str, value: object) -> str:
+    """Why no database could hold a value of the right type; empty if it could."""
+    if isinstance(value, int) and not -INT_MAX - 1 <= value <= INT_MAX:
+        return f"{name} must fit into 64 bits, not {value}"
+    if isinstance(value, (float, Decimal)) and not math.isfinite(value):
+        return f"{name} must be a finite number, not {value}"
+    if isinstance(value, datetime) and value.utcoffset() is None:
+        return f"{name} must have a time zone ({value.isoformat()} has none)"
+    if isinstance(value, str) and ("\0" in value or _is_broken(value)):
+        return f"{name} must be text without NUL and lone surrogates, not {value!r}"
+    return ""
+
+
+def _is_broken(text: str) -> bool:
+    """Whether it holds half of a character."""
+    if text.isascii():
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _of_event(function: Callable[[Any], Key]) -> KeyOf:

@@ -7,9 +7,10 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from twofold.errors import StoreRefusedError
 from twofold.projections.table import Changes, Key, Table
 from twofold.store.port import Row as StoredRow
-from twofold.subscriptions import Checkpoint
+from twofold.subscriptions import Checkpoint, Note
 
 
 class Writer(Protocol):
@@ -141,3 +142,20 @@ class ReadStore(AskedStore, Rows, Protocol):
         ``StoreRefusedError`` with reason ``definition-changed`` where a table has other columns or another key.
         """
         ...
+
+    async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
+        """What stopped these subscriptions; those without a note are not in it."""
+        ...
+
+    async def note(self, name: str, note: Note | None) -> None:
+        """Keep why a subscription stopped, in place of what is kept; None removes it."""
+        ...
+
+
+def refused_value(error: Exception) -> StoreRefusedError:
+    """The error for a row that holds what its columns cannot keep."""
+    return StoreRefusedError(
+        f"The read database will not take it: {error}",
+        reason="value",
+        remedy="Mend the fold, so that its rows hold what their columns can keep.",
+    )

@@ -9,13 +9,14 @@ from functools import partial
 import msgspec
 
 from twofold.errors import FoldError, OutcomeUnknownError, StoreError, StoreUnavailableError
+from twofold.projections.blame import blamed, is_of_an_event
 from twofold.projections.definition import by_name
 from twofold.projections.folding import Folding
 from twofold.projections.group import Page, groups_of
 from twofold.projections.port import Advance, ReadStore
 from twofold.projections.projection import Projection
 from twofold.projections.sql import SqlProjection
-from twofold.subscriptions import Advanced, Checkpoint, Delivery, Fenced, Outcome, Stopped
+from twofold.subscriptions import Advanced, Checkpoint, Delivery, Fenced, Note, Outcome, Stopped
 
 
 class Folded(msgspec.Struct, frozen=True):
@@ -59,6 +60,12 @@ class Projector:
                 self._forget(delivery.name)
             raise
 
+    async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
+        return await self._reads.notes(names)
+
+    async def note(self, name: str, note: Note | None) -> None:
+        await self._reads.note(name, note)
+
     async def _fold(self, delivery: Delivery) -> Folded:
         """Fold the page, or what stands before the first event that cannot be folded."""
         if (by_sql := self._by_sql.get(delivery.name)) is not None:
@@ -89,7 +96,8 @@ class Projector:
             if len(folded) > 1:
                 return [outcome for each in folded for outcome in await self._save([each])]
             self._forget(folded[0].advance.name)
-            return [Stopped(folded[0].advance.start, error)]
+            told = blamed(folded[0].page, error)
+            return [Stopped(folded[0].advance.start, told, anywhere=is_of_an_event(error))]
         return [self._outcome(each, done) for each, done in zip(folded, saved, strict=True)]
 
     def _outcome(self, folded: Folded, saved: bool) -> Outcome:

@@ -3,6 +3,7 @@
 from twofold.subscriptions.checkpoint import Checkpoint
 from twofold.subscriptions.elsewhere import reach_elsewhere
 from twofold.subscriptions.engine import Engine
+from twofold.subscriptions.note import Note, note_of
 from twofold.subscriptions.port import Advanced, Delivery, Fenced, Outcome, Stopped, Subscriber
 from twofold.subscriptions.status import State, SubscriptionStatus
 
@@ -12,10 +13,12 @@ __all__ = [
     "Delivery",
     "Engine",
     "Fenced",
+    "Note",
     "Outcome",
     "State",
     "Stopped",
     "Subscriber",
     "SubscriptionStatus",
+    "note_of",
     "reach_elsewhere",
 ]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 
-from twofold.errors import TwofoldError
+from twofold.errors import StoreError, TwofoldError
 from twofold.messages import Event, Recorded
 from twofold.subscriptions.checkpoint import Checkpoint
+from twofold.subscriptions.halves import narrowed
 from twofold.subscriptions.member import Member
+from twofold.subscriptions.note import note_of
 from twofold.subscriptions.pages import Batch, Pages
 from twofold.subscriptions.port import Advanced, Delivery, Fenced, Stopped, Subscriber
 
@@ -59,10 +62,12 @@ class Cohort:
             member.error = None
         return batch.reached
 
-    def stop(self, error: TwofoldError) -> None:
+    async def stop(self, error: TwofoldError) -> None:
         """Stop every member for one reason."""
         for member in self.leave():
             member.stop(error)
+            with suppress(StoreError):  # It may be the read database itself that refuses; here it is known anyway.
+                await self._subscriber.note(member.name, note_of(error, member.position))
 
     def retrying(self, error: TwofoldError) -> None:
         """Say on every member what is in the way for now."""
@@ -76,18 +81,32 @@ class Cohort:
         deliveries = _deliveries(members, batch)
         outcomes = await self._subscriber.deliver(deliveries)
         fenced: list[Member] = []
+        stopped: list[tuple[Member, TwofoldError]] = []
         for member, delivery, outcome in zip(members, deliveries, outcomes, strict=True):
-            match outcome:
+            match await narrowed(self._subscriber, delivery, outcome):
                 case Advanced():
                     member.advance(delivery.end)
                 case Fenced():
                     fenced.append(member)
                 case Stopped(checkpoint, error):
                     member.advance(checkpoint)
-                    member.stop(error)
-        self.members = [member for member in self.members if not member.stopped]
+                    stopped.append((member, error))
+        try:
+            await self._note(stopped)
+        finally:
+            self.members = [member for member in self.members if not member.stopped]
         if fenced:
             await self._follow_others(fenced)
+
+    async def _note(self, stopped: list[tuple[Member, TwofoldError]]) -> None:
+        """Keep why some stopped, and that others go on. Members stop last: what fails here is done again."""
+        for member, error in stopped:
+            await self._subscriber.note(member.name, note_of(error, member.position))
+            member.stop(error)
+        for member in self.members:
+            if member.noted is not None and member.position > member.noted.position:
+                await self._subscriber.note(member.name, None)
+                member.noted = None
 
     async def _follow_others(self, members: list[Member]) -> None:
         """Another worker was faster: go on from where it has come to."""

@@ -15,7 +15,7 @@ from twofold.subscriptions.member import Member
 from twofold.subscriptions.pages import Pages
 from twofold.subscriptions.patience import backoff_seconds, told
 from twofold.subscriptions.port import Subscriber
-from twofold.subscriptions.roster import call_the_roll, checkpoints_of, level
+from twofold.subscriptions.roster import call_the_roll, level
 from twofold.subscriptions.status import SubscriptionStatus
 
 WATCH_SECONDS = 30.0
@@ -122,10 +122,8 @@ class Engine:
         self._head = max(self._head, head.position)
         if self._members:
             return self.status()
-        return [
-            SubscriptionStatus(name, "elsewhere", at.position, head.position, max(head.position - at.position, 0))
-            for name, at in sorted((await checkpoints_of(self._subscriber, head)).items())
-        ]
+        members = await call_the_roll(self._log, self._subscriber, head)
+        return [members[name].elsewhere(head.position) for name in sorted(members)]
 
     async def _gather(self) -> None:
         head = await self._log.head()
@@ -169,12 +167,12 @@ class Engine:
         try:
             self._head = max(self._head, await cohort.turn())
         except StoreRefusedError as error:
-            cohort.stop(error)
+            await cohort.stop(error)
         except StoreError as error:
             cohort.retrying(error)
             return False
         except Exception as error:  # noqa: BLE001 - a bug must show in the status, not die in a task nobody awaits.
-            cohort.stop(told(error))
+            await cohort.stop(told(error))
         return True
 
     def _join_the_first(self, cohort: Cohort) -> bool:

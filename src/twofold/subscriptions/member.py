@@ -8,16 +8,21 @@ from contextlib import suppress
 
 from twofold.errors import BehindError, TwofoldError
 from twofold.subscriptions.checkpoint import Checkpoint
+from twofold.subscriptions.note import Note, note_of
 from twofold.subscriptions.status import Meter, State, SubscriptionStatus
 
 
 class Member:
-    """A subscription of an engine. ``error`` is what stopped it (``stopped``) or what is being retried."""
+    """A subscription of an engine. ``error`` is what stopped it (``stopped``) or what is being retried.
 
-    def __init__(self, name: str, types: frozenset[str], checkpoint: Checkpoint) -> None:
+    ``noted`` is what stopped it before, as it was found beside its checkpoint.
+    """
+
+    def __init__(self, name: str, types: frozenset[str], checkpoint: Checkpoint, *, noted: Note | None = None) -> None:
         self.name = name
         self.types = types
         self.checkpoint = checkpoint
+        self.noted = noted
         self.error: TwofoldError | None = None
         self.stopped = False
         self._void = False
@@ -62,24 +67,36 @@ class Member:
             )
 
     def status(self, head: int) -> SubscriptionStatus:
-        lag = max(head - self.position, 0)
+        """How it fares here."""
+        return self._status(head, self._state(head), note_of(self.error, self.position) if self.error else None)
+
+    def elsewhere(self, head: int) -> SubscriptionStatus:
+        """How it fares in whatever process runs it, as far as one can see from here."""
+        if self.stopped:
+            return self.status(head)
+        if self.noted is not None and self.noted.position == self.position:
+            return self._status(head, "stopped", self.noted)
+        return self._status(head, "elsewhere", None)
+
+    def _status(self, head: int, state: State, note: Note | None) -> SubscriptionStatus:
         return SubscriptionStatus(
             name=self.name,
-            state=self._state(lag),
+            state=state,
             position=self.position,
             head=max(head, self.position),
-            lag=lag,
+            lag=max(head - self.position, 0),
             rate=round(self._meter.rate, 1),
-            error=str(self.error) if self.error else None,
+            error=note.message if note else None,
+            facts=note.values if note else None,
         )
 
     def _has(self, position: int) -> bool:
         return self.position >= position and not self._void
 
-    def _state(self, lag: int) -> State:
+    def _state(self, head: int) -> State:
         if self.error is not None:
             return "stopped" if self.stopped else "retrying"
-        return "catching up" if lag else "running"
+        return "catching up" if head > self.position else "running"
 
     async def _wait(self, position: int, timeout_seconds: float) -> None:
         entry = position, asyncio.get_running_loop().create_future()

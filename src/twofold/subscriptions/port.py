@@ -10,6 +10,7 @@ import msgspec
 from twofold.errors import TwofoldError
 from twofold.messages import Event, Recorded
 from twofold.subscriptions.checkpoint import Checkpoint
+from twofold.subscriptions.note import Note
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -30,10 +31,14 @@ class Fenced(msgspec.Struct, frozen=True):
 
 
 class Stopped(msgspec.Struct, frozen=True):
-    """The subscription cannot go on: what came before is kept up to ``checkpoint``; ``error`` says why."""
+    """The subscription cannot go on: what came before is kept up to ``checkpoint``; ``error`` says why.
+
+    ``anywhere`` says that nothing of the page is kept, and that any of its events may be the reason.
+    """
 
     checkpoint: Checkpoint
     error: TwofoldError
+    anywhere: bool = False
 
 
 Outcome: TypeAlias = Advanced | Fenced | Stopped
@@ -57,4 +62,12 @@ class Subscriber(Checkpoints, Protocol):
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         """Take effect of each delivery and move its checkpoint, together or not at all; an outcome each, in order."""
+        ...
+
+    async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
+        """What stopped these subscriptions; those without a note are not in it."""
+        ...
+
+    async def note(self, name: str, note: Note | None) -> None:
+        """Keep why a subscription stopped, in place of what is kept; None: it goes on."""
         ...

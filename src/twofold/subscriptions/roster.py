@@ -20,8 +20,9 @@ async def checkpoints_of(subscriber: Subscriber, head: Head) -> Mapping[str, Che
 async def call_the_roll(log: EventStore, subscriber: Subscriber, head: Head) -> dict[str, Member]:
     """A member for each subscription; one whose checkpoint the log contradicts is stopped, with both facts."""
     members: dict[str, Member] = {}
+    noted = await subscriber.notes(tuple(subscriber.interests))
     for name, checkpoint in (await checkpoints_of(subscriber, head)).items():
-        members[name] = member = Member(name, subscriber.interests[name], checkpoint)
+        members[name] = member = Member(name, subscriber.interests[name], checkpoint, noted=noted.get(name))
         if reason := await disagreement(log, head, checkpoint):
             member.stop(_disagrees(name, reason), void=True)
     return members

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from typing import Literal, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 State: TypeAlias = Literal["running", "catching up", "retrying", "stopped", "elsewhere"]
-"""At the head; behind it and moving; waiting for a database; halted by an error; not run by this process."""
+"""At the head; behind it and moving; waiting for a database; halted by an error, here or elsewhere; not run by this process."""
 
 SPAN_SECONDS = 5.0
 
@@ -19,7 +19,8 @@ class SubscriptionStatus(msgspec.Struct, frozen=True):
     """A read model's (or another subscription's) place in the log.
 
     ``position``, ``head`` and ``lag`` count events of the whole log; ``rate`` is how many of them per second it has
-    passed lately; ``error`` is the last one, also while it is retried.
+    passed lately; ``error`` is the last one, also while it is retried, and ``facts`` are its code, message, remedy and
+    values: for an event that cannot be folded ``event_type``, ``position``, ``key`` and ``reason``.
     """
 
     name: str
@@ -29,6 +30,7 @@ class SubscriptionStatus(msgspec.Struct, frozen=True):
     lag: int
     rate: float = 0.0
     error: str | None = None
+    facts: Mapping[str, Any] | None = None
 
 
 class Meter:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import asyncpg
+
 from twofold.backends.postgres.connection import Connection, Connections, quoted
 from twofold.backends.postgres.questions import Questions, secret_of
 from twofold.backends.postgres.tables import add_column, find_statement, renew_words, statements
 from twofold.backends.postgres.writing import PostgresWriter
-from twofold.errors import StoreRefusedError
 from twofold.projections.amendment import Amendment, amendment, refuse_changed, refuse_partial_groups
-from twofold.projections.port import Advance, Found, Layout
+from twofold.projections.port import Advance, Found, Layout, refused_value
 from twofold.projections.table import Key, Table
 from twofold.store.pages import load_page
-from twofold.subscriptions import Checkpoint
+from twofold.subscriptions import Checkpoint, Note
+
+UNFIT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError, TypeError, OverflowError)
+"""What is raised for a value that cannot be kept."""
 
 _SQL = load_page("twofold.backends.postgres", "reads.sql")
 
@@ -74,19 +78,26 @@ class PostgresReads:
             return codec.rows(await connection.fetch(find_statement(table, column), codec.values(column, values)))
 
     async def save(self, advances: Sequence[Advance]) -> list[bool]:
-        try:
-            async with self._connections.transaction() as connection:
-                moved = await _move(connection, advances)
+        async with self._connections.transaction() as connection:
+            moved = await _move(connection, advances)
+            try:
                 for advance in advances:
                     if advance.name in moved:
                         await _write(connection, advance)
-        except (ValueError, TypeError, OverflowError) as error:
-            raise StoreRefusedError(
-                f"The read database will not take it: {error}",
-                reason="value",
-                remedy="Mend the fold, so that its rows hold what their columns can keep.",
-            ) from error
+            except UNFIT as error:
+                raise refused_value(error) from error
         return [advance.name in moved for advance in advances]
+
+    async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
+        async with self._connections.connection() as connection:
+            return {name: Note(*fields) for name, *fields in await connection.fetch(_SQL["notes"], list(names))}
+
+    async def note(self, name: str, note: Note | None) -> None:
+        async with self._connections.connection() as connection:
+            if note is None:
+                await connection.execute(_SQL["remove_note"], name)
+            else:
+                await connection.execute(_SQL["write_note"], name, note.position, note.code, note.message, note.facts)
 
     async def select(self, table: Table, tail: str, params: Mapping[str, object]) -> list[Any]:
         said = statements(table)
@@ -103,6 +114,7 @@ class PostgresReads:
             await self._alone(connection)
             await connection.execute(_SQL["create_schema"].format(schema=quoted(self._schema)))
             await connection.execute(_SQL["create_checkpoints"])
+            await connection.execute(_SQL["create_errors"])
             await connection.execute(_SQL["create_read_models"])
             await connection.execute(_SQL["create_secrets"])
             await connection.execute(_SQL["make_secret"])

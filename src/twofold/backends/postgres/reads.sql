@@ -26,6 +26,17 @@ create table if not exists twofold_checkpoints (
     event_id text not null
 ) with (fillfactor = 20);
 
+-- name: create_errors
+-- What stopped a subscription, while it stands at that position; facts is the error as a document.
+create table if not exists twofold_errors (
+    name text collate "C" primary key,
+    position bigint not null,
+    code text not null,
+    message text not null,
+    facts json not null,
+    recorded_at timestamptz not null default now()
+);
+
 -- name: create_read_models
 -- What the tables of the read models were made from, so that a changed definition is found out.
 create table if not exists twofold_read_models (
@@ -75,6 +86,18 @@ from (
 ) n
 where c.name = n.name and c.position = n.from_position and c.epoch = n.from_epoch
 returning c.name;
+
+-- name: notes
+select name, position, code, message, facts from twofold_errors where name = any ($1::text[]);
+
+-- name: remove_note
+delete from twofold_errors where name = $1;
+
+-- name: write_note
+-- Two processes may stop at the same event. When, is said by the database.
+insert into twofold_errors (name, position, code, message, facts) values ($1, $2, $3, $4, $5)
+on conflict (name) do update set position = excluded.position, code = excluded.code, message = excluded.message,
+    facts = excluded.facts, recorded_at = excluded.recorded_at;
 
 -- name: definition
 -- The definition under which a table was made (null: not by us), and whether it is there.

@@ -13,16 +13,24 @@ import msgspec
 from twofold.backends.sqlite.connection import Database
 from twofold.backends.sqlite.migrations import Schema
 from twofold.backends.sqlite.questions import MISTAKES, UNFIT, Questions, find_rows, prepare
-from twofold.backends.sqlite.tables import add_column, find_statement, names, quoted, search_table, statements
+from twofold.backends.sqlite.tables import (
+    add_column,
+    find_statement,
+    names,
+    quoted,
+    refuse_odd_texts,
+    search_table,
+    statements,
+)
 from twofold.backends.sqlite.transaction import transaction
 from twofold.backends.sqlite.writing import SqliteWriter, run_here
 from twofold.errors import StoreRefusedError
 from twofold.projections.amendment import Amendment, amendment, refuse_changed, refuse_partial_groups
-from twofold.projections.port import Advance, Found, Layout
+from twofold.projections.port import Advance, Found, Layout, refused_value
 from twofold.projections.table import Changes, Key, Table
 from twofold.store.migrations import load_migrations
 from twofold.store.pages import load_page
-from twofold.subscriptions import Checkpoint
+from twofold.subscriptions import Checkpoint, Note
 
 _PACKAGE = "twofold.backends.sqlite"
 _ROWS_AT_ONCE = 5000
@@ -103,12 +111,32 @@ class SqliteReads:
 
         try:
             return await self.database.run(work)
-        except (*MISTAKES, *UNFIT) as error:
+        except apsw.SQLError as error:
             raise StoreRefusedError(
-                f"The read database will not take it: {error}",
-                reason="value",
-                remedy="Mend the fold, so that its rows hold what their columns can keep.",
+                f"The read database has changed: {error}",
+                reason="schema",
+                remedy="Put back what was dropped or altered.",
             ) from error
+        except (*MISTAKES, *UNFIT) as error:
+            raise refused_value(error) from error
+
+    async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
+        wanted = msgspec.json.encode(list(names)).decode()
+
+        def work(connection: apsw.Connection) -> dict[str, Note]:
+            return {name: Note(*fields) for name, *fields in connection.execute(_SQL["notes"], (wanted,))}
+
+        return await self.database.read(work)
+
+    async def note(self, name: str, note: Note | None) -> None:
+        def work(connection: apsw.Connection) -> None:
+            with transaction(connection):
+                if note is None:
+                    connection.execute(_SQL["remove_note"], (name,))
+                else:
+                    connection.execute(_SQL["write_note"], (name, note.position, note.code, note.message, note.facts))
+
+        await self.database.run(work)
 
     async def select(self, table: Table, tail: str, params: Mapping[str, object]) -> list[Any]:
         said = statements(table)
@@ -199,7 +227,9 @@ def _write(connection: apsw.Connection, changes: Changes) -> None:
     if changes.removed:
         connection.executemany(said.remove, zip(*said.codec.keys(changes.removed), strict=True))
     if changes.rows:
-        connection.executemany(said.upsert, zip(*said.codec.columns(changes.rows), strict=True))
+        columns = said.codec.columns(changes.rows)
+        refuse_odd_texts(changes.table, columns)
+        connection.executemany(said.upsert, zip(*columns, strict=True))
 
 
 def _fields(at: Checkpoint) -> tuple[object, ...]:

@@ -20,6 +20,17 @@ update twofold_checkpoints
 set position = ?, store_id = ?, log_epoch = ?, event_position = ?, event_id = ?, epoch = ?
 where name = ? and position = ? and epoch = ?;
 
+-- name: notes
+-- Why subscriptions stopped. The names come as a JSON array.
+select name, position, code, message, facts from twofold_errors where name in (select value from json_each(?));
+
+-- name: remove_note
+delete from twofold_errors where name = ?;
+
+-- name: write_note
+-- When, is said by the database.
+insert or replace into twofold_errors (name, position, code, message, facts) values (?, ?, ?, ?, ?);
+
 -- name: definition
 -- The definition under which a table was made (null: not by us), and whether it is there.
 select (select definition from twofold_read_models where name = ?1),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -123,6 +123,15 @@ def _indexed(index: Index) -> str:
 
 def _where(index: Index) -> str:
     return f" where {index.where}" if index.where else ""
+
+
+def refuse_odd_texts(table: Table, columns: Sequence[Sequence[Any]]) -> None:
+    """``TypeError`` or ``ValueError`` for what SQLite would put into a column of text, and PostgreSQL would not."""
+    for column, values in zip(table.columns, columns, strict=True):
+        if column.kind == "text":
+            texts = [value for value in values if value is not None] if column.optional else values
+            if "\0" in "".join(texts):
+                raise ValueError(f"{column.name} holds a NUL character")
 
 
 def _replaced(name: str) -> str:

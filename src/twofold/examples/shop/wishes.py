@@ -4,27 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from msgspec import Struct
-
 from twofold import Command
+from twofold.examples.sending import Wish
 from twofold.examples.shop.commands import AdjustBadDebt, PlaceOrder, RegisterCustomer, ReturnItems, WriteOffStock
 from twofold.examples.shop.events import ANONYMOUS, OrderLine
 from twofold.examples.shop.retail_file import Line
 
 
-class Wish(Struct, frozen=True):
-    """A command that lines of the file ask for.
+class LinesWish(Wish, frozen=True):
+    """A command that lines of the file ask for. Its id follows from the file, so that importing twice changes nothing."""
 
-    ``id`` follows from the file, so that importing twice changes nothing. Wishes of one ``lane`` go in in order.
-    """
-
-    id: str
-    lane: str
-    command: Command
     lines: Sequence[Line]
 
 
-def wishes_of(lines: Sequence[Line]) -> Iterator[Wish]:
+def wishes_of(lines: Sequence[Line]) -> Iterator[LinesWish]:
     """The commands that the lines ask for, in the order of the file.
 
     The positive lines of an invoice are one order; every other line is a command of its own.
@@ -45,12 +38,12 @@ def wishes_of(lines: Sequence[Line]) -> Iterator[Wish]:
                 yield _single(f"{invoice}.{index}", line)
 
 
-def _customer(line: Line) -> Wish:
+def _customer(line: Line) -> LinesWish:
     command = RegisterCustomer(customer_id=line.customer, country=line.country)
-    return Wish(f"retail:customer:{line.customer}", line.customer, command, ())
+    return LinesWish(f"retail:customer:{line.customer}", line.customer, command, ())
 
 
-def _order(invoice: str, lines: Sequence[Line]) -> Wish:
+def _order(invoice: str, lines: Sequence[Line]) -> LinesWish:
     first = lines[0]
     command = PlaceOrder(
         order_id=invoice,
@@ -62,11 +55,11 @@ def _order(invoice: str, lines: Sequence[Line]) -> Wish:
             for line in lines
         ],
     )
-    return Wish(f"retail:{invoice}", _lane(first), command, lines)
+    return LinesWish(f"retail:{invoice}", _lane(first), command, lines)
 
 
-def _single(name: str, line: Line) -> Wish:
-    return Wish(f"retail:{name}", _lane(line), _single_command(name, line), (line,))
+def _single(name: str, line: Line) -> LinesWish:
+    return LinesWish(f"retail:{name}", _lane(line), _single_command(name, line), (line,))
 
 
 def _single_command(name: str, line: Line) -> Command:

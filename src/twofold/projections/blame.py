@@ -19,10 +19,12 @@ def blamed(page: Page | None, error: TwofoldError) -> TwofoldError:
         return error
     (recorded,) = events.values()
     keys = [key for fold in folds for key in fold.changed]
-    return FoldError(
+    told = FoldError(
         " and ".join(fold.projection.name for fold in folds),
         event_type=recorded.type,
         position=recorded.position,
         key=keys[0] if len(keys) == 1 else keys,
         reason=error.fact,
     )
+    told.__cause__ = error
+    return told

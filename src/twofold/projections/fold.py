@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from twofold.errors import FoldError
 from twofold.messages import Event, Recorded
 from twofold.projections.keys import Where
 from twofold.projections.model import REMOVED
+from twofold.projections.parking import Since
 from twofold.projections.projection import MOVED, Projection, Step, Touch
 from twofold.projections.table import Changes, Key
 
@@ -19,8 +20,10 @@ class Fold:
     ``rows`` are those that the database has, put there by the caller before ``take``; they are changed by it.
     """
 
-    def __init__(self, projection: Projection) -> None:
+    def __init__(self, projection: Projection, parked: Since | None = None) -> None:
         self.projection = projection
+        self.parked: Since = parked or {}
+        self.letters: dict[tuple[Key, int], None] = {}
         self.touches: list[Touch] = []
         self.keys: set[Key] = set()
         self.wheres: set[Where] = set()
@@ -33,7 +36,7 @@ class Fold:
         steps, add, add_key = self.projection.steps, self.touches.append, self.keys.add
         for recorded in events:
             try:
-                step = steps[type(recorded.event)]
+                step = steps.get(type(recorded.event)) or self.projection.unreadable(recorded)
                 key: Any = step.key(recorded)
                 subject = recorded if step.wants_recorded else recorded.event
                 if (kind := type(key)) is list:  # Several rows, and the event changes each of them.
@@ -78,6 +81,29 @@ class Fold:
                     own_documents(projection, row, recorded.event)
             except Exception as error:  # Folds are the user's: whatever they raise is the reason.
                 raise projection.error(recorded, key, error) from error
+
+    def passing(self, touches: Iterable[Touch]) -> Iterator[Touch]:
+        """The touches of keys that take events; those of parked keys are kept as letters."""
+        for touch in touches:
+            since = self.parked.get(touch[0])
+            if since is None or touch[3].position < since:
+                yield touch
+            else:
+                self.letters[touch[0], touch[3].position] = None
+
+    def keep_fan_outs(self) -> None:
+        """Let each parked key keep every event for all rows that hold a value: what it will hold then is not known yet."""
+        for where, _, _, recorded in self.touches:
+            if type(where) is Where:
+                for key, since in self.parked.items():
+                    if recorded.position >= since:
+                        self.letters[key, recorded.position] = None
+
+    def looked_up(self, key: Key, position: int) -> Any:
+        """The row as it is now, for the fold of another. ``LookupError`` where it is parked: nobody knows how it is."""
+        if position >= self.parked.get(key, position + 1):
+            raise LookupError(f"{self.projection.name} {key!r}, which this fold looks up, is parked")
+        return self.current(key)
 
     def current(self, key: Key) -> Any:
         """The row as it is now, after what has been taken; None if there is none."""
@@ -139,6 +165,8 @@ class Fold:
             raise TypeError(reason)
         if self.current(new) is not None:
             raise ValueError(f"there is a row with the key {new} already")
+        if new in self.parked:
+            raise ValueError(f"the key {new} is parked")
         self.moved_to.append(new)
         self._changed[key] = None
         self._changed[new] = row

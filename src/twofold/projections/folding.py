@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from twofold.messages import Event, Recorded
 from twofold.projections.fold import Fold
 from twofold.projections.group import Group, Page
+from twofold.projections.parking import Since
 from twofold.projections.port import Rows
 from twofold.projections.projection import Projection
 from twofold.projections.shelf import Shelf
@@ -23,12 +25,16 @@ class Folding:
         }
 
     async def changed(
-        self, rows: Rows, group: Group, events: Sequence[Recorded[Event]]
+        self,
+        rows: Rows,
+        group: Group,
+        events: Sequence[Recorded[Event]],
+        parked: Mapping[str, Since] = MappingProxyType({}),
     ) -> tuple[Page, Sequence[Changes]]:
         """What a page makes of the rows. ``FoldError`` for an event that cannot be folded: then ``forget`` the group."""
         taken: dict[type[Any], set[Key]] = {}
         while True:
-            page = group.page(events)
+            page = group.page(events, parked)
             for cls, keys in taken.items():
                 page.folds[cls].keys |= keys
             for fold in page.folds.values():

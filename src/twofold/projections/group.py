@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,10 +15,12 @@ from twofold.errors import DefinitionError
 from twofold.messages import Event, Recorded
 from twofold.projections.fanout import FanOut
 from twofold.projections.fold import Fold
+from twofold.projections.keys import Where
 from twofold.projections.model import ReadModel
+from twofold.projections.parking import Letter, Since, key_text
 from twofold.projections.projection import Projection, Touch
 from twofold.projections.strong import is_strong
-from twofold.projections.table import Changes
+from twofold.projections.table import Changes, Key
 
 C = TypeVar("C", bound=type[ReadModel])
 
@@ -46,9 +49,12 @@ class Group(msgspec.Struct, frozen=True, eq=False):
         """The names of the event types that any of them folds."""
         return frozenset().union(*(projection.types for projection in self.projections))
 
-    def page(self, events: Sequence[Recorded[Event]]) -> Page:
-        """Plan the fold of these events. ``FoldError`` names one whose key cannot be said."""
-        return Page(self.projections, events)
+    def page(self, events: Sequence[Recorded[Event]], parked: Mapping[str, Since] = MappingProxyType({})) -> Page:
+        """Plan the fold of these events, with the keys that are parked by read model.
+
+        ``FoldError`` names an event whose key cannot be said.
+        """
+        return Page(self.projections, events, parked)
 
 
 class Page:
@@ -57,8 +63,13 @@ class Page:
     The caller puts into each of ``folds`` the rows that its ``keys`` and ``wheres`` name, and then calls ``fold``.
     """
 
-    def __init__(self, projections: Sequence[Projection], events: Sequence[Recorded[Event]]) -> None:
-        self.folds = {projection.cls: Fold(projection) for projection in projections}
+    def __init__(
+        self,
+        projections: Sequence[Projection],
+        events: Sequence[Recorded[Event]],
+        parked: Mapping[str, Since] = MappingProxyType({}),
+    ) -> None:
+        self.folds = {projection.cls: Fold(projection, parked.get(projection.name)) for projection in projections}
         self._looks_up = any(projection.looks_up for projection in projections)
         self._order: list[tuple[type[Any], Touch]] = []
         if self._looks_up:
@@ -68,13 +79,39 @@ class Page:
                 types = fold.projection.types
                 fold.plan(events if len(self.folds) == 1 else [event for event in events if event.type in types])
 
+    def keep_only(self, cls: type[Any], key: Key, positions: Collection[int]) -> None:
+        """Of one read model, fold only what these events do to one key."""
+
+        def wanted(touch: Touch) -> bool:
+            return touch[3].position in positions and (touch[0] == key or type(touch[0]) is Where)
+
+        self.folds[cls].touches = [touch for touch in self.folds[cls].touches if wanted(touch)]
+        self._order = [(each, touch) for each, touch in self._order if each is not cls or wanted(touch)]
+
     def fold(self) -> list[Changes]:
         """What becomes of the rows. ``FoldError`` for an event that cannot be folded: the rows are spoiled then."""
         fan_outs = {cls: FanOut(fold) for cls, fold in self.folds.items() if fold.wheres}
+        for cls in fan_outs:
+            self.folds[cls].keep_fan_outs()
         for cls, touches in self._runs():
             fold, fan_out = self.folds[cls], fan_outs.get(cls)
-            fold.take(fan_out.expanded(touches) if fan_out is not None else touches)
+            wanted = fan_out.expanded(touches) if fan_out is not None else touches
+            fold.take(fold.passing(wanted) if fold.parked else wanted)
         return [changes for fold in self.folds.values() if (changes := fold.changes).rows or changes.removed]
+
+    @property
+    def parks(self) -> bool:
+        """Whether any key is parked."""
+        return any(fold.parked for fold in self.folds.values())
+
+    @property
+    def letters(self) -> list[Letter]:
+        """What the parked keys have not taken, after ``fold``."""
+        return [
+            Letter(fold.projection.name, key_text(key), position)
+            for fold in self.folds.values()
+            for key, position in fold.letters
+        ]
 
     def _runs(self) -> Iterable[tuple[type[Any], Sequence[Touch]]]:
         """The touches as they are to be taken, those that follow each other in one read model together."""
@@ -104,7 +141,11 @@ class Page:
                 raise fold.projection.error(recorded, key, TypeError(reason))
             if wanted is not None:
                 source.keys.add(wanted)
-            rows.append(partial(source.current, wanted))
+            rows.append(
+                partial(source.looked_up, wanted, recorded.position)
+                if source.parked
+                else partial(source.current, wanted)
+            )
         return key, step, (subject, rows), recorded
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from twofold.errors import StoreRefusedError
+from twofold.projections.parking import Letter, Parked
 from twofold.projections.table import Changes, Key, Table
 from twofold.store.port import Row as StoredRow
 from twofold.subscriptions import Checkpoint, Note
@@ -46,7 +47,7 @@ class Layout(msgspec.Struct, frozen=True):
 class Advance(msgspec.Struct, frozen=True):
     """One step of a subscription: if its checkpoint still is ``start``, these rows are written and it is ``end``.
 
-    ``work`` writes with statements of its own in the same transaction. What it raises comes out of ``save``.
+    ``parked`` are keys that take no more events from here on, ``letters`` what parked keys did not take. ``work`` writes with statements of its own in the same transaction. What it raises comes out of ``save``.
     """
 
     name: str
@@ -54,6 +55,23 @@ class Advance(msgspec.Struct, frozen=True):
     end: Checkpoint
     changes: Sequence[Changes] = ()
     work: Callable[[Writer], Coroutine[Any, Any, None]] | None = None
+    parked: Sequence[Parked] = ()
+    letters: Sequence[Letter] = ()
+
+
+class Unparking(msgspec.Struct, frozen=True):
+    """The end of a parked key: its row as it should be after all of its ``letters`` (positions), of the ``subscription``.
+
+    ``skipped`` are those of them that were left out on purpose, and ``reason`` says why.
+    """
+
+    subscription: str
+    read_model: str
+    key: str
+    letters: Sequence[int]
+    changes: Sequence[Changes] = ()
+    skipped: Sequence[int] = ()
+    reason: str = ""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -140,6 +158,21 @@ class ReadStore(AskedStore, Rows, Protocol):
         """Make the tables and indexes that are missing, and forget the checkpoint of each that was.
 
         ``StoreRefusedError`` with reason ``definition-changed`` where a table has other columns or another key.
+        """
+        ...
+
+    async def parked(self, read_models: Collection[str]) -> Sequence[Parked]:
+        """The keys of these read models that are parked, in order of read model and position."""
+        ...
+
+    async def letters(self, read_model: str, key: str) -> Sequence[int]:
+        """The positions of the events that a parked key has not taken, in order; the first is why it was parked."""
+        ...
+
+    async def unpark(self, unparking: Unparking) -> bool:
+        """Let a key take events again, in one transaction that fences whoever runs its subscription (a higher epoch).
+
+        False, with nothing changed, when it is not parked any more or has other letters than expected.
         """
         ...
 

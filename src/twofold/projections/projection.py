@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 
 from twofold.errors import FoldError
-from twofold.messages import Event, OpaqueEvent, Recorded
+from twofold.messages import Event, OpaqueEvent, Recorded, name_of
 from twofold.projections.keys import KeyOf, Where
 from twofold.projections.lookups import Lookup
 from twofold.projections.model import REMOVED
@@ -49,6 +49,10 @@ Touch: TypeAlias = tuple[Key | Where, Step, Any, Recorded[Event]]
 """One event about to change a row (or all rows ``Where``): the row's key, the step, what its function is given."""
 
 
+def _refuse_unreadable(row: object, recorded: Recorded[OpaqueEvent]) -> None:
+    raise ValueError(recorded.event.reason)
+
+
 class Projection:
     """A compiled read model: its table and its steps. ``types`` are the names of the event types that it folds."""
 
@@ -65,6 +69,7 @@ class Projection:
         self.table = table
         self.types = types
         self.steps = dict(steps)
+        self._steps_by_name = {name_of(event): step for event, step in steps.items()}
         self.misfit = misfit
         looked_up = {lookup.cls for step in self.steps.values() for lookup in step.lookups}
         self.looks_up = bool(looked_up)
@@ -85,6 +90,11 @@ class Projection:
     def join(self, group: str, *, strong: bool) -> None:
         """Keep the group's checkpoint (empty: its own), and be as strong as the group."""
         self.table = msgspec.structs.replace(self.table, group=group, strong=strong)
+
+    def unreadable(self, recorded: Recorded[Event]) -> Step:
+        """The step for an event that this program cannot decode: its key can be known all the same, its fold only fails."""
+        step = self._steps_by_name[recorded.type]
+        return Step(step.key, _refuse_unreadable, wants_recorded=True)
 
     def begun(self, key: Key, step: Step, subject: Any) -> tuple[Any, object]:
         """A new row after its first event, and what its fold returned. Unless it is gone, all columns must be set."""

@@ -13,6 +13,8 @@ from twofold.projections.blame import blamed, is_of_an_event
 from twofold.projections.definition import by_name
 from twofold.projections.folding import Folding
 from twofold.projections.group import Page, groups_of
+from twofold.projections.lot import Lot
+from twofold.projections.parking import Parked, parked_by
 from twofold.projections.port import Advance, ReadStore
 from twofold.projections.projection import Projection
 from twofold.projections.sql import SqlProjection
@@ -22,13 +24,17 @@ from twofold.subscriptions import Advanced, Checkpoint, Delivery, Fenced, Note, 
 class Folded(msgspec.Struct, frozen=True):
     """A delivery after its fold: the step to take, what became of the rows, and the error that ended it early, if any."""
 
+    delivery: Delivery
     advance: Advance
     page: Page | None = None
     error: FoldError | None = None
 
 
 class Projector:
-    """Keeps read models up to date. It remembers at most ``rows_max`` rows in all, so that hot ones are not loaded."""
+    """Keeps read models up to date. It remembers at most ``rows_max`` rows in all, so that hot ones are not loaded.
+
+    A key that cannot be folded is parked, at most ``parked_max`` of each read model; then it stops.
+    """
 
     def __init__(
         self,
@@ -37,11 +43,13 @@ class Projector:
         sql_projections: Collection[SqlProjection] = (),
         *,
         rows_max: int = 50_000,
+        parked_max: int = 0,
     ) -> None:
         self._reads = reads
         self._by_sql = {each.name: each for each in sql_projections}
         self._groups = {group.name: group for group in groups_of(by_name(projections).values())}
         self._folding = Folding(projections, rows_max=rows_max)
+        self._lot = Lot(reads, projections, parked_max=parked_max)
 
     @property
     def interests(self) -> Mapping[str, frozenset[str]]:
@@ -49,7 +57,10 @@ class Projector:
         return types | {name: each.types for name, each in self._by_sql.items()}
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
-        return await self._reads.checkpoints(names)
+        found = await self._reads.checkpoints(names)
+        groups = [self._groups[name] for name in names if name in self._groups]
+        await self._lot.read([each.name for group in groups for each in group.projections])
+        return found
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         try:
@@ -66,25 +77,33 @@ class Projector:
     async def note(self, name: str, note: Note | None) -> None:
         await self._reads.note(name, note)
 
-    async def _fold(self, delivery: Delivery) -> Folded:
-        """Fold the page, or what stands before the first event that cannot be folded."""
+    async def _fold(self, delivery: Delivery, parking: Sequence[Parked] = ()) -> Folded:
+        """Fold the page, parking keys that cannot be folded, or what stands before the first event that nobody can place."""
         if (by_sql := self._by_sql.get(delivery.name)) is not None:
             work = partial(by_sql.take, delivery.events) if delivery.events else None
-            return Folded(Advance(delivery.name, delivery.start, delivery.end, work=work))
+            return Folded(delivery, Advance(delivery.name, delivery.start, delivery.end, work=work))
         group = self._groups[delivery.name]
         events, end = delivery.events, delivery.end
         error: FoldError | None = None
+        new = list(parking)
         while True:
             try:
-                page, changes = await self._folding.changed(self._reads, group, events)
+                page, changes = await self._folding.changed(self._reads, group, events, self._lot.of(group, new))
             except FoldError as failed:
-                # The fold may have left a row half changed, so what stands before is folded again from kept rows.
+                # The fold may have left a row half changed, so it is all folded again from kept rows.
                 self._folding.forget(group)
+                if self._lot.has_room_for(failed, new):
+                    new.append(parked_by(failed))
+                    continue
                 error = failed
                 events = [event for event in events if event.position < failed.position]
+                new = [each for each in new if each.since < failed.position]
                 end = delivery.start.moved(failed.position - 1, events)
             else:
-                return Folded(Advance(delivery.name, delivery.start, end, changes), page, error)
+                advance = Advance(
+                    delivery.name, delivery.start, end, changes, parked=new, letters=page.letters if page.parks else ()
+                )
+                return Folded(delivery, advance, page, error)
 
     async def _save(self, folded: Sequence[Folded]) -> list[Outcome]:
         try:
@@ -97,6 +116,9 @@ class Projector:
                 return [outcome for each in folded for outcome in await self._save([each])]
             self._forget(folded[0].advance.name)
             told = blamed(folded[0].page, error)
+            parking = folded[0].advance.parked
+            if isinstance(told, FoldError) and self._lot.has_room_for(told, parking):
+                return await self._save([await self._fold(folded[0].delivery, [*parking, parked_by(told)])])
             return [Stopped(folded[0].advance.start, told, anywhere=is_of_an_event(error))]
         return [self._outcome(each, done) for each, done in zip(folded, saved, strict=True)]
 
@@ -106,6 +128,7 @@ class Projector:
             return Fenced()
         if folded.page is not None:
             self._folding.keep(folded.page)
+            self._lot.add(folded.advance.parked)
         return Stopped(folded.advance.end, folded.error) if folded.error else Advanced()
 
     def _forget(self, name: str) -> None:

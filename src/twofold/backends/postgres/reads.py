@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
 
 from twofold.backends.postgres.connection import Connection, Connections, quoted
+from twofold.backends.postgres.parked import Undone, forget_parked, let_go, letters_of, park, parked_of
 from twofold.backends.postgres.questions import Questions, secret_of
 from twofold.backends.postgres.tables import add_column, find_statement, renew_words, statements
 from twofold.backends.postgres.writing import PostgresWriter
 from twofold.projections.amendment import Amendment, amendment, refuse_changed, refuse_partial_groups
-from twofold.projections.port import Advance, Found, Layout, refused_value
-from twofold.projections.table import Key, Table
+from twofold.projections.parking import Parked
+from twofold.projections.port import Advance, Found, Layout, Unparking, refused_value
+from twofold.projections.table import Changes, Key, Table
 from twofold.store.pages import load_page
 from twofold.subscriptions import Checkpoint, Note
 
@@ -88,6 +91,24 @@ class PostgresReads:
                 raise refused_value(error) from error
         return [advance.name in moved for advance in advances]
 
+    async def parked(self, read_models: Collection[str]) -> Sequence[Parked]:
+        async with self._connections.connection() as connection:
+            return await parked_of(connection, read_models)
+
+    async def letters(self, read_model: str, key: str) -> Sequence[int]:
+        async with self._connections.connection() as connection:
+            return await letters_of(connection, read_model, key)
+
+    async def unpark(self, unparking: Unparking) -> bool:
+        with suppress(Undone):
+            async with self._connections.transaction() as connection:
+                if not await let_go(connection, unparking):
+                    raise Undone
+                for changes in unparking.changes:
+                    await _write_rows(connection, changes)
+                return True
+        return False
+
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
         async with self._connections.connection() as connection:
             return {name: Note(*fields) for name, *fields in await connection.fetch(_SQL["notes"], list(names))}
@@ -115,7 +136,8 @@ class PostgresReads:
             await connection.execute(_SQL["create_schema"].format(schema=quoted(self._schema)))
             await connection.execute(_SQL["create_checkpoints"])
             await connection.execute(_SQL["create_errors"])
-            await connection.execute(_SQL["create_read_models"])
+            for name in ("create_read_models", "create_parked", "create_letters", "create_skipped"):
+                await connection.execute(_SQL[name])
             await connection.execute(_SQL["create_secrets"])
             await connection.execute(_SQL["make_secret"])
 
@@ -145,6 +167,7 @@ class PostgresReads:
         made_from, exists = await self._definition(connection, table.name)
         if not exists:
             await connection.execute(_SQL["forget_checkpoint"], table.subscription)
+            await forget_parked(connection, table.name)
             await connection.execute(statements(table).create)
             await connection.execute(_SQL["remember_definition"], table.name, table.definition)
         elif made_from != table.definition:
@@ -194,11 +217,16 @@ async def _write(connection: Connection, advance: Advance) -> None:
     if advance.work is not None:
         await advance.work(PostgresWriter(connection))
     for changes in advance.changes:
-        said = statements(changes.table)
-        if changes.removed:
-            await connection.execute(said.remove, *said.codec.keys(changes.removed))
-        if changes.rows:
-            await connection.execute(said.upsert, *said.codec.columns(changes.rows))
+        await _write_rows(connection, changes)
+    await park(connection, advance.parked, advance.letters)
+
+
+async def _write_rows(connection: Connection, changes: Changes) -> None:
+    said = statements(changes.table)
+    if changes.removed:
+        await connection.execute(said.remove, *said.codec.keys(changes.removed))
+    if changes.rows:
+        await connection.execute(said.upsert, *said.codec.columns(changes.rows))
 
 
 def _fields(at: Checkpoint) -> tuple[object, ...]:

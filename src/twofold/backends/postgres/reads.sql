@@ -141,6 +141,75 @@ create index if not exists {index} on {table} using gin ({words}) with (fastupda
 -- name: create_index
 create index if not exists {index} on {table} ({of}){where};
 
+-- name: create_parked
+-- Keys of read models that take no events any more, since one that their fold could not take; ``key`` is JSON text.
+create table if not exists twofold_parked (
+    read_model text collate "C" not null,
+    key text collate "C" not null,
+    since bigint not null,
+    event_type text not null,
+    error text not null,
+    reason text not null,
+    place text not null,
+    "group" text not null,
+    primary key (read_model, key)
+);
+
+-- name: create_letters
+-- The events that parked keys have not taken: dead letters, by their position in the log.
+create table if not exists twofold_letters (
+    read_model text collate "C" not null,
+    key text collate "C" not null,
+    position bigint not null,
+    primary key (read_model, key, position)
+);
+
+-- name: create_skipped
+-- Letters that were left out on purpose when their key was unparked.
+create table if not exists twofold_skipped (
+    read_model text collate "C" not null,
+    key text collate "C" not null,
+    position bigint not null,
+    reason text not null,
+    skipped_at timestamptz not null default clock_timestamp(),
+    primary key (read_model, key, position)
+);
+
+-- name: park
+insert into twofold_parked (read_model, key, since, event_type, error, reason, place, "group")
+values ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- name: keep_letters
+insert into twofold_letters (read_model, key, position)
+select * from unnest($1::text[], $2::text[], $3::bigint[]);
+
+-- name: parked
+select read_model, key, since, event_type, error, reason, place, "group" from twofold_parked
+where read_model = any ($1::text[]) order by read_model, since, key;
+
+-- name: letters
+select position from twofold_letters where read_model = $1 and key = $2 order by position;
+
+-- name: fence
+-- Whoever runs the subscription is late from here on, and reads anew what is parked.
+update twofold_checkpoints set epoch = epoch + 1 where name = $1;
+
+-- name: forget_letters
+delete from twofold_letters where read_model = $1 and key = $2;
+
+-- name: unpark
+delete from twofold_parked where read_model = $1 and key = $2;
+
+-- name: forget_every_parked
+delete from twofold_parked where read_model = $1;
+
+-- name: forget_every_letter
+delete from twofold_letters where read_model = $1;
+
+-- name: skip
+insert into twofold_skipped (read_model, key, position, reason) values ($1, $2, $3, $4)
+on conflict (read_model, key, position) do update set reason = excluded.reason;
+
 -- name: with_rows
 -- The page of a set projection as one array for each column, and its own statement behind it.
 with {table} ({columns}) as (select * from unnest({arrays})) {statement};

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import msgspec
 
 from twofold.backends.sqlite.connection import Database
 from twofold.backends.sqlite.migrations import Schema
+from twofold.backends.sqlite.parked import Undone, forget_parked, let_go, letters_of, park, parked_of
 from twofold.backends.sqlite.questions import MISTAKES, UNFIT, Questions, find_rows, prepare
 from twofold.backends.sqlite.tables import (
     add_column,
@@ -26,7 +28,8 @@ from twofold.backends.sqlite.transaction import transaction
 from twofold.backends.sqlite.writing import SqliteWriter, run_here
 from twofold.errors import StoreRefusedError
 from twofold.projections.amendment import Amendment, amendment, refuse_changed, refuse_partial_groups
-from twofold.projections.port import Advance, Found, Layout, refused_value
+from twofold.projections.parking import Parked
+from twofold.projections.port import Advance, Found, Layout, Unparking, refused_value
 from twofold.projections.table import Changes, Key, Table
 from twofold.store.migrations import load_migrations
 from twofold.store.pages import load_page
@@ -120,6 +123,24 @@ class SqliteReads:
         except (*MISTAKES, *UNFIT) as error:
             raise refused_value(error) from error
 
+    async def parked(self, read_models: Collection[str]) -> Sequence[Parked]:
+        return await self.database.read(lambda connection: parked_of(connection, read_models))
+
+    async def letters(self, read_model: str, key: str) -> Sequence[int]:
+        return await self.database.read(lambda connection: letters_of(connection, read_model, key))
+
+    async def unpark(self, unparking: Unparking) -> bool:
+        def work(connection: apsw.Connection) -> bool:
+            with suppress(Undone), transaction(connection):
+                if not let_go(connection, unparking):
+                    raise Undone
+                for changes in unparking.changes:
+                    _write(connection, changes)
+                return True
+            return False
+
+        return await self.database.run(work)
+
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
         wanted = msgspec.json.encode(list(names)).decode()
 
@@ -174,6 +195,7 @@ def _install(connection: apsw.Connection, table: Table) -> None:
     assert made_from is None or isinstance(made_from, str)
     if not exists:
         connection.execute(_SQL["forget_checkpoint"], (table.subscription,))
+        forget_parked(connection, table.name)
         connection.execute(statements(table).create)
         connection.execute(_SQL["remember_definition"], (table.name, table.definition))
     elif made_from != table.definition:
@@ -217,6 +239,7 @@ def _advance(connection: apsw.Connection, advance: Advance) -> bool:
         return False
     for changes in advance.changes:
         _write(connection, changes)
+    park(connection, advance.parked, advance.letters)
     if advance.work is not None:
         run_here(advance.work(SqliteWriter(connection)))
     return True

@@ -99,6 +99,39 @@ drop index if exists {index};
 -- name: create_index
 create index if not exists {index} on {table} ({of}){where};
 
+-- name: park
+insert into twofold_parked (read_model, key, since, event_type, error, reason, place, "group")
+values (?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: keep_letters
+insert into twofold_letters (read_model, key, position) values (?, ?, ?);
+
+-- name: parked
+select read_model, key, since, event_type, error, reason, place, "group" from twofold_parked
+where read_model in (select value from json_each(?)) order by read_model, since, key;
+
+-- name: letters
+select position from twofold_letters where read_model = ? and key = ? order by position;
+
+-- name: fence
+-- Whoever runs the subscription is late from here on, and reads anew what is parked.
+update twofold_checkpoints set epoch = epoch + 1 where name = ?;
+
+-- name: forget_letters
+delete from twofold_letters where read_model = ? and key = ?;
+
+-- name: unpark
+delete from twofold_parked where read_model = ? and key = ?;
+
+-- name: forget_every_parked
+delete from twofold_parked where read_model = ?;
+
+-- name: forget_every_letter
+delete from twofold_letters where read_model = ?;
+
+-- name: skip
+insert or replace into twofold_skipped (read_model, key, position, reason) values (?, ?, ?, ?);
+
 -- name: create_temporary
 -- The page of a set projection, for its one statement. A temporary table is found before any other of its name.
 create temporary table {table} ({declared});

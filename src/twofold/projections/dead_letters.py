@@ -1,0 +1,174 @@
+"""Dead letters: what parked keys have not taken, and how a key takes its events after all, in order, with no gap and no double."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from twofold.errors import ConflictError, FoldError, InvalidInputError, NotFoundError
+from twofold.messages import Event, Recorded, Registry
+from twofold.projections.group import Group, groups_of
+from twofold.projections.parking import Parked, key_from
+from twofold.projections.port import ReadStore, Unparking
+from twofold.projections.projection import Projection
+from twofold.projections.table import Changes, Key
+from twofold.store.criteria import Criteria
+from twofold.store.port import EventStore
+
+ATTEMPTS_MAX = 20
+"""How often a retry begins again because the key got more letters meanwhile."""
+
+
+class Retried(msgspec.Struct, frozen=True):
+    """What a retry came to: the row as it is kept and as its events make it (None: no row), or the error that they meet."""
+
+    parked: Parked
+    letters: int
+    before: Any
+    after: Any
+    error: FoldError | None = None
+    unparked: bool = False
+
+
+class DeadLetters:
+    """The parked keys of an app's read models."""
+
+    def __init__(
+        self, log: EventStore, registry: Registry, reads: ReadStore, projections: Collection[Projection]
+    ) -> None:
+        self._log, self._registry, self._reads = log, registry, reads
+        self._groups = {each.name: group for group in groups_of(projections) for each in group.projections}
+        self._projections = {each.name: each for each in projections}
+
+    async def parked(self, read_model: str | None = None) -> Sequence[Parked]:
+        """What is parked, of one read model or all."""
+        if read_model is not None and read_model not in self._projections:
+            raise NotFoundError("read model", read_model, remedy=f"There are: {', '.join(sorted(self._projections))}.")
+        return await self._reads.parked([read_model] if read_model is not None else sorted(self._projections))
+
+    async def letters(self, parked: Parked) -> Sequence[Recorded[Event]]:
+        """The events that a parked key has not taken, in order; the first is why it was parked."""
+        return await self._events(await self._reads.letters(parked.read_model, parked.key))
+
+    async def retry(self, parked: Parked, *, dry_run: bool = False, skip_reason: str | None = None) -> Retried:
+        """Fold a parked key's events through the code as it is now, and let the key go if all of them could be taken.
+
+        With ``skip_reason`` the first of them, which it was parked for, is left out for good, and the reason is kept.
+        A dry run changes nothing. Raises ``NotFoundError`` for a key that is not parked any more.
+        """
+        if skip_reason is not None and not skip_reason.strip():
+            raise InvalidInputError("No reason was given", what="reason", remedy="Say why, for whoever asks later.")
+        for attempt in count(1):
+            letters = await self._reads.letters(parked.read_model, parked.key)
+            if not letters:
+                raise NotFoundError("parked key", f"{parked.key} of {parked.read_model}")
+            skipped = letters[:1] if skip_reason is not None else ()
+            retried, changes = await self._folded(parked, letters[len(skipped) :])
+            if dry_run or retried.error is not None:
+                return retried
+            unparking = Unparking(
+                self._groups[parked.read_model].name,
+                parked.read_model,
+                parked.key,
+                letters,
+                changes,
+                skipped,
+                skip_reason or "",
+            )
+            if await self._reads.unpark(unparking):
+                return msgspec.structs.replace(retried, unparked=True)
+            if attempt >= ATTEMPTS_MAX:
+                raise ConflictError(
+                    stream=f"{parked.read_model} {parked.key}", expected=len(letters), found=len(letters) + 1
+                )
+        raise AssertionError("count() has no end")
+
+    async def _folded(self, parked: Parked, letters: Sequence[int]) -> tuple[Retried, Sequence[Changes]]:
+        group, projection = self._groups[parked.read_model], self._projections[parked.read_model]
+        key = key_from(projection.table, parked.key)
+        found = await self._reads.load(projection.table, [key])
+        before = msgspec.json.encode(found[0]) if found else None
+        replay = Replay(group, projection, key, found)
+        error: FoldError | None = None
+        try:
+            for events in await self._pages(group, letters, whole=projection.looks_up):
+                replay.take(events, frozenset(letters))
+            await self._refuse_taken(parked, replay)
+        except FoldError as failed:
+            error = failed
+        kept = msgspec.json.decode(before, type=projection.cls) if before is not None else None
+        after = None if error is not None else replay.row
+        return Retried(parked, len(letters), kept, after, error), replay.changes if error is None else ()
+
+    async def _refuse_taken(self, parked: Parked, replay: Replay) -> None:
+        """``FoldError`` if the row moved to a key under which there is another by now."""
+        taken = await self._reads.load(self._projections[parked.read_model].table, replay.moved_to)
+        if taken:
+            raise FoldError(
+                parked.read_model,
+                event_type=parked.event_type,
+                position=parked.since,
+                key=parked.key,
+                reason=f"it moves to the key {replay.moved_to[0]!r}, under which there is a row already",
+            )
+
+    async def _pages(self, group: Group, letters: Sequence[int], *, whole: bool) -> Sequence[Sequence[Recorded[Event]]]:
+        """The events to fold: the letters, or all of the log up to the last where other rows must be seen as they were."""
+        if not whole:
+            return [await self._events(letters)]
+        pages, after, last = list[Sequence[Recorded[Event]]](), 0, letters[-1] if letters else 0
+        while after < last:
+            page = await self._log.read(after=after, criteria=Criteria.of(types=group.types))
+            pages.append([event for event in self._registry.page(page.rows) if event.position <= last])
+            after = page.reached
+        return pages
+
+    async def _events(self, positions: Sequence[int]) -> Sequence[Recorded[Event]]:
+        found: list[Recorded[Event]] = []
+        for position in positions:
+            page = await self._log.read(after=position - 1, count_max=1)
+            found += self._registry.page(page.rows)
+        return found
+
+
+class Replay:
+    """One key on its way through its letters. Rows that its folds look up are made from the beginning of the log."""
+
+    def __init__(self, group: Group, projection: Projection, key: Key, rows: Sequence[Any]) -> None:
+        self._group, self._projection, self._key = group, projection, key
+        self._existed = bool(rows)
+        self._rows: Mapping[type[Any], dict[Key, Any]] = {each.cls: {} for each in group.projections}
+        self._rows[projection.cls].update((key, row) for row in rows)
+
+    def take(self, events: Sequence[Recorded[Event]], letters: frozenset[int]) -> None:
+        """Fold a page: of the key only its letters, of other read models everything that may be looked up."""
+        page = self._group.page(events)
+        for cls, fold in page.folds.items():
+            fold.rows.update(self._rows[cls])
+        page.keep_only(self._projection.cls, self._key, letters)
+        page.fold()
+        for cls, fold in page.folds.items():
+            for key, row in fold.changed.items():
+                self._rows[cls].pop(key, None)
+                if row is not None:
+                    self._rows[cls][key] = row
+
+    @property
+    def row(self) -> Any:
+        """The row after what was taken; None if there is none under its key."""
+        return self._rows[self._projection.cls].get(self._key)
+
+    @property
+    def moved_to(self) -> Sequence[Key]:
+        """Under which other keys its row stands now."""
+        return [key for key in self._rows[self._projection.cls] if key != self._key]
+
+    @property
+    def changes(self) -> Sequence[Changes]:
+        """What becomes of the rows of the read model."""
+        rows = self._rows[self._projection.cls]
+        gone = [self._key] if self._existed and self._key not in rows else []
+        return [Changes(self._projection.table, list(rows.values()), gone)]

@@ -1,0 +1,51 @@
+"""The parked keys of each read model as one process knows them: read with the checkpoint, true as long as that moves from here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from twofold.errors import FoldError
+from twofold.projections.group import Group
+from twofold.projections.parking import Parked, Since, key_from
+from twofold.projections.port import ReadStore
+from twofold.projections.projection import Projection
+from twofold.projections.table import Key
+
+
+class Lot:
+    """Knows which keys are parked. At most ``parked_max`` in each read model: more are a bad deployment, not bad events."""
+
+    def __init__(self, reads: ReadStore, projections: Collection[Projection], *, parked_max: int) -> None:
+        self._reads = reads
+        self._tables = {each.name: each.table for each in projections}
+        self._parked: dict[str, dict[Key, int]] = {}
+        self._parked_max = parked_max
+
+    async def read(self, read_models: Collection[str]) -> None:
+        """Learn what is parked. To be called after the checkpoint was read: whoever changes either then fences us."""
+        wanted = [name for name in read_models if name in self._tables]
+        for name in wanted:
+            self._parked[name] = {}
+        self.add(await self._reads.parked(wanted))
+
+    def of(self, group: Group, also: Iterable[Parked] = ()) -> Mapping[str, Since]:
+        """What is parked in the read models of a group, and what is about to be."""
+        found = {each.name: self._parked.get(each.name, {}) for each in group.projections}
+        for each in also:
+            found[each.read_model] = found[each.read_model] | {self._key(each): each.since}
+        return found
+
+    def add(self, parked: Iterable[Parked]) -> None:
+        """These are parked now, and the database has them."""
+        for each in parked:
+            self._parked.setdefault(each.read_model, {})[self._key(each)] = each.since
+
+    def has_room_for(self, error: FoldError, also: Collection[Parked]) -> bool:
+        """Whether the key that an error is about can be parked, beside those about to be."""
+        if error.key is None or error.read_model not in self._tables or isinstance(error.key, list):
+            return False
+        about_to_be = sum(each.read_model == error.read_model for each in also)
+        return len(self._parked.get(error.read_model, {})) + about_to_be < self._parked_max
+
+    def _key(self, parked: Parked) -> Key:
+        return key_from(self._tables[parked.read_model], parked.key)

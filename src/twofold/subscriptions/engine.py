@@ -57,6 +57,14 @@ class Engine:
         """Whether it runs in the background."""
         return bool(self._tasks)
 
+    def follows(self, names: Collection[str]) -> bool:
+        """Whether it keeps all these going, undisturbed: nobody else moves them without its finding out."""
+        for name in names:
+            member = self._members.get(name)
+            if member is None or member.error is not None:
+                return False
+        return bool(self._tasks)
+
     async def start(self) -> None:
         """Catch up and follow the log in the background, from where the checkpoints stand."""
         self._stopping.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from time import perf_counter
 
+from twofold.queries.changes import TableChanges
 from twofold.queries.sources import Sources
 from twofold.subscriptions import Checkpoint
 
@@ -12,14 +13,19 @@ from twofold.subscriptions import Checkpoint
 class Asking:
     """Called before each statement with the tables it names: waits for them to reach ``wanted``, and notes where they are.
 
-    What is noted is from before the rows are read, so the rows are never older. With ``noting`` off it only waits.
+    What is noted is from before the rows are read, so the rows are never older: ``checkpoints``, and in ``count`` the
+    moment of ``TableChanges``. With ``noting`` off it only waits.
     """
 
-    def __init__(self, sources: Sources, wanted: int, wait_seconds: float, *, noting: bool) -> None:
+    def __init__(
+        self, sources: Sources, changes: TableChanges, wanted: int, wait_seconds: float, *, noting: bool
+    ) -> None:
+        self.count: int | None = None
         self.tables: set[str] = set()
         self.checkpoints: dict[str, Checkpoint | None] = {}
         self.waited_seconds = 0.0
         self._sources = sources
+        self._changes = changes
         self._wanted = wanted
         self._wait_seconds = wait_seconds
         self._noting = noting
@@ -29,6 +35,7 @@ class Asking:
         if self._wanted:
             await self._wait(subscriptions)
         if self._noting:
+            self.count = self._changes.count if self.count is None else self.count
             self.tables.update(tables)
             if new := subscriptions - self.checkpoints.keys():
                 self.checkpoints |= await self._sources.checkpoints(new)

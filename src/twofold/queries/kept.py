@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from twofold.messages import Query
-from twofold.queries.copies import Copier, copier_of
+from twofold.queries.copies import Copier
 from twofold.subscriptions import Checkpoint
 
 QueryKey: TypeAlias = tuple[type[Query[Any]], bytes]
@@ -54,14 +54,11 @@ class KeptAnswers:
         self.get = self._kept.get
 
     def keep(self, key: QueryKey, answered: Answered) -> None:
-        self.drop(key)
+        self._kept.pop(key, None)
         while len(self._kept) >= self._count_max > 0:
             self._make_room()
         if self._count_max:
             self._kept[key] = answered
-
-    def drop(self, key: QueryKey) -> None:
-        self._kept.pop(key, None)
 
     def _make_room(self) -> None:
         """The oldest goes; one that was used gets a second round instead, at the end."""
@@ -70,6 +67,3 @@ class KeptAnswers:
         if answered.used:
             answered.used = False
             self._kept[oldest] = answered
-
-
-__all__ = ["Answered", "KeptAnswers", "QueryKey", "copier_of", "key_of"]

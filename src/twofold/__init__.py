@@ -3,7 +3,7 @@
 what is said        Command, Event, Query, Key, Tag, Indexed, Searchable, stored_as, upcasts
 commands → events   Aggregate, Boundary, decide, decides, by, evolve, snapshots, Rejected
 events → rows       ReadModel, evolve, indexed, by, grouped, REMOVED
-questions → answers answers, Reader, Page
+questions → answers answers, Reader, Page, Answer
 all together        App, Receipt; twofold.sync for scripts; twofold.testing for tests
 what went wrong     TwofoldError and everything below it, in twofold.errors
 """
@@ -35,12 +35,13 @@ if TYPE_CHECKING:
         upcasts,
     )
     from twofold.projections import REMOVED, ReadModel, Removed, SetProjection, Writer, grouped, indexed, projects
-    from twofold.queries import Page, Reader, answers
+    from twofold.queries import Answer, Page, Reader, answers
     from twofold.store.criteria import Criteria
 
 __all__ = [
     "REMOVED",
     "Aggregate",
+    "Answer",
     "App",
     "BehindError",
     "Boundary",
@@ -86,7 +87,7 @@ _HOMES = {
     "twofold.errors": "BehindError ConflictError NotFoundError Rejected TwofoldError",
     "twofold.messages": "Command Event Indexed Key Metadata OpaqueEvent Query Recorded Searchable Tag Upcaster by evolve stored_as upcasts",
     "twofold.projections": "REMOVED ReadModel Removed SetProjection Writer grouped projects indexed",
-    "twofold.queries": "Page Reader answers",
+    "twofold.queries": "Answer Page Reader answers",
     "twofold.store.criteria": "Criteria",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import signal
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar
@@ -24,13 +24,12 @@ from twofold.messages import Command, Context, Event, Query, Recorded
 from twofold.messages.codec import validated
 from twofold.parts import Parts, sort_parts
 from twofold.projections import Projector, ReadStore
-from twofold.queries import Answers
+from twofold.queries import Answer, Desk, Moments, QuestionCount, Sources, TableChanges
 from twofold.rooms import Rooms, rooms_for
 from twofold.store.appender import Appender
 from twofold.store.criteria import EVERYTHING, Criteria
 from twofold.store.limits import checked_criteria, checked_stream, checked_version
 from twofold.store.port import EventStore, Head
-from twofold.store.token import parse_token
 from twofold.subscriptions import Engine, SubscriptionStatus, reach_elsewhere
 from twofold.work import Work
 
@@ -51,6 +50,9 @@ class Settings(msgspec.Struct, frozen=True):
     clock: Clock
     attempts_max: int
     states_max: int
+    answers_max: int
+    slow_seconds: float
+    query_seconds: float
 
 
 class App:
@@ -76,11 +78,23 @@ class App:
         clock: Clock | None = None,
         attempts_max: int = 100,
         states_max: int = 10_000,
+        answers_max: int = 10_000,
+        slow_seconds: float = 0.2,
+        query_seconds: float = 30.0,
     ) -> None:
         self.parts: Parts = sort_parts(parts)
         self.registry = self.parts.registry
         self.places = parse_places(store, reads, replica)
-        self.settings = Settings(migrate, background, clock or SystemClock(), attempts_max, states_max)
+        self.settings = Settings(
+            migrate,
+            background,
+            clock or SystemClock(),
+            attempts_max,
+            states_max,
+            answers_max,
+            slow_seconds,
+            query_seconds,
+        )
         self._live: _Live | None = None
 
     def at(
@@ -118,7 +132,7 @@ class App:
         """
         if self._live is not None:
             raise TwofoldError("The app is started already", remedy="Start it once; many tasks may share it.")
-        rooms = rooms_for(self.places, migrate=self.settings.migrate)
+        rooms = rooms_for(self.places, migrate=self.settings.migrate, query_seconds=self.settings.query_seconds)
         live = _Live(self, rooms)
         try:
             await live.open()
@@ -191,7 +205,9 @@ class App:
             context = NO_CONTEXT
         live = self._started
         with live.work:
-            return await live.handling.handle(command, command_id, context)
+            receipt = await live.handling.handle(command, command_id, context)
+        live.moments.saw(receipt.position)
+        return receipt
 
     async def load(self, cls: type[S], *key: object, at_version: int | None = None, at: datetime | None = None) -> S:
         """The state of one aggregate or boundary: the newest, or as it was at a version or time.
@@ -258,17 +274,43 @@ class App:
 
     # --- Questions ----------------------------------------------------------------------------------------------
 
-    async def ask(self, query: Query[A], *, after: Receipt | str | None = None, wait_seconds: float = 5.0) -> A:
+    async def ask(
+        self,
+        query: Query[A],
+        *,
+        after: Receipt | str | None = None,
+        consistent: bool = False,
+        wait_seconds: float = 5.0,
+    ) -> A:
         """The answer to a query.
 
-        With ``after`` (a receipt or its token) it includes that write: it waits at most ``wait_seconds`` for the read
-        models that it reads, and then raises ``BehindError`` instead of answering from before.
+        With ``after`` (a receipt, or a token of it or of an ``Answer``) it includes that write, with ``consistent``
+        everything that was appended before it was asked: it waits at most ``wait_seconds`` for the read models that it
+        reads, and then raises ``BehindError`` instead of answering from before.
         """
-        live = self._started
-        position = 0 if after is None else live.position_of(after)
-        query, _ = validated(query)
-        with live.work:
-            return await live.answers.ask(query, after=position, wait_seconds=wait_seconds)
+        return await self._started.desk.ask(query, after=after, consistent=consistent, wait_seconds=wait_seconds)
+
+    async def answer(
+        self,
+        query: Query[A],
+        *,
+        after: Receipt | str | None = None,
+        consistent: bool = False,
+        wait_seconds: float = 5.0,
+    ) -> Answer[A]:
+        """The same, with how fresh it is and the token that keeps the next question from being answered from before."""
+        return await self._started.desk.answer(query, after=after, consistent=consistent, wait_seconds=wait_seconds)
+
+    def watch(self, query: Query[A]) -> AsyncGenerator[A]:
+        """The answer to a query, and then each other one that comes of changed rows; it ends when the app stops.
+
+        Changes that follow each other quickly may be seen as one.
+        """
+        return self._started.desk.watch(query)
+
+    def questions(self) -> Mapping[str, QuestionCount]:
+        """What this process has been asked since the start, by the name of the query."""
+        return self._started.desk.counts()
 
     async def settle(self, *, timeout_seconds: float = 30.0) -> None:
         """Return when every read model has reached the head as it is now; ``BehindError`` for one that cannot."""
@@ -306,9 +348,17 @@ class _Live:
         self.appender = Appender(rooms.log, halves=rooms.is_server)
         self.states = States(rooms.log, app.registry, rooms.snapshots, states_max=app.settings.states_max)
         self.history = History(self.states, rooms.log, app.registry)
-        projector = Projector(rooms.reads, app.parts.projections, app.parts.sql_projections)
+        changes, self.moments = TableChanges(), Moments(rooms.log)
+        projector = Projector(rooms.reads, app.parts.projections, app.parts.sql_projections, changed=changes.tell)
         self.engine = Engine(rooms.log, app.registry, projector)
-        self.answers = Answers(rooms.asked, app.parts.projections, app.parts.answerers, self.reach)
+        self.desk = Desk(
+            Sources(rooms.asked, app.parts.projections, app.parts.sql_projections, self, self.moments),
+            app.parts.answerers,
+            changes,
+            work=self.work,
+            answers_max=app.settings.answers_max,
+            slow_seconds=app.settings.slow_seconds,
+        )
         self.head: Head
         self.handling: Handling
 
@@ -316,6 +366,7 @@ class _Live:
         app = self.app
         await self.rooms.open()
         self.head = await self.rooms.log.head()
+        self.moments.begin(self.head)
         self.handling = Handling(
             app.parts.decisions,
             states=self.states,
@@ -346,19 +397,13 @@ class _Live:
             left = max(until - clock(), 0.0)
             await reach_elsewhere(self.rooms.asked, self.head, names, position, timeout_seconds=left)
 
-    def position_of(self, after: Receipt | str) -> int:
-        """The position that a receipt or token means; ``InvalidInputError`` for one of another store."""
-        token = parse_token(after.token if isinstance(after, Receipt) else after)
-        if (token.store_id, token.epoch) != (self.head.store_id, self.head.epoch):
-            raise InvalidInputError(
-                f"The token is of another store (token: {token.store_id}, here: {self.head.store_id})",
-                what="after",
-                remedy="Ask the app that gave the receipt.",
-            )
-        return token.position
+    def tells(self, names: Collection[str]) -> bool:
+        """Whether each change of rows that questions find is told here: by this engine, over the database it writes."""
+        return self.rooms.asked is self.rooms.reads and self.engine.follows(names)
 
     async def close(self) -> None:
         try:
+            self.desk.close()
             await self.work.done(DRAIN_SECONDS)
             await self.appender.close()
             await self.engine.stop()

@@ -51,10 +51,10 @@ class Rooms(msgspec.Struct):
         return self.log, self.reads, *self.opened_too
 
 
-def rooms_for(places: Places, *, migrate: bool) -> Rooms:
+def rooms_for(places: Places, *, migrate: bool, query_seconds: float = 30.0) -> Rooms:
     """The rooms at those places, not yet opened. Drivers are imported here, so that nobody needs the other one's."""
-    reads = _sqlite_reads(places.reads) if isinstance(places.reads, SqliteURL) else _postgres_reads(places.reads)
-    replicas = [] if places.replica is None else [_replica(places.replica)]
+    reads = _reads(places.reads, query_seconds)
+    replicas = [] if places.replica is None else [_replica(places.replica, query_seconds)]
     if isinstance(places.log, SqliteURL):
         log, snapshots, kept_in = _over_sqlite(places.log, reads, migrate=migrate)
     else:
@@ -95,24 +95,22 @@ def _over_postgres(url: PostgresURL, *, migrate: bool) -> Log:
     return PostgresLog(url.dsn, schema=url.schema, migrate=migrate), snapshots, (snapshots,)
 
 
-def _sqlite_reads(url: SqliteURL) -> ReadStore:
-    from twofold.backends.sqlite.reads import SqliteReads
+def _reads(url: SqliteURL | PostgresURL, query_seconds: float) -> ReadStore:
+    if isinstance(url, SqliteURL):
+        from twofold.backends.sqlite.reads import SqliteReads
 
-    return SqliteReads(url.path)
-
-
-def _postgres_reads(url: PostgresURL) -> ReadStore:
+        return SqliteReads(url.path, query_seconds=query_seconds)
     with _driver():
         from twofold.backends.postgres.reads import PostgresReads
 
-    return PostgresReads(url.dsn, schema=url.read_schema)
+    return PostgresReads(url.dsn, schema=url.read_schema, query_seconds=query_seconds)
 
 
-def _replica(url: PostgresURL) -> AskedStore:
+def _replica(url: PostgresURL, query_seconds: float) -> AskedStore:
     with _driver():
         from twofold.backends.postgres.replica import PostgresReplica
 
-    return PostgresReplica(url.dsn, schema=url.read_schema)
+    return PostgresReplica(url.dsn, schema=url.read_schema, query_seconds=query_seconds)
 
 
 @contextmanager

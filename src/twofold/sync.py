@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Generator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from twofold.app import App
 from twofold.deciders.receipt import Receipt
 from twofold.errors import TwofoldError
 from twofold.messages import Command, Event, Query, Recorded
+from twofold.queries import Answer, QuestionCount
 from twofold.store.criteria import EVERYTHING, Criteria
 from twofold.subscriptions import SubscriptionStatus
 
@@ -71,9 +72,40 @@ class SyncApp:
             )
         )
 
-    def ask(self, query: Query[A], *, after: Receipt | str | None = None, wait_seconds: float = 5.0) -> A:
+    def ask(
+        self,
+        query: Query[A],
+        *,
+        after: Receipt | str | None = None,
+        consistent: bool = False,
+        wait_seconds: float = 5.0,
+    ) -> A:
         """The answer to a query; with ``after`` it includes that write."""
-        return self.wait_for(self.app.ask(query, after=after, wait_seconds=wait_seconds))
+        return self.wait_for(self.app.ask(query, after=after, consistent=consistent, wait_seconds=wait_seconds))
+
+    def answer(
+        self,
+        query: Query[A],
+        *,
+        after: Receipt | str | None = None,
+        consistent: bool = False,
+        wait_seconds: float = 5.0,
+    ) -> Answer[A]:
+        """The same, with how fresh it is."""
+        return self.wait_for(self.app.answer(query, after=after, consistent=consistent, wait_seconds=wait_seconds))
+
+    def watch(self, query: Query[A]) -> Iterator[A]:
+        """The answer to a query, and then each other one that comes of changed rows; it ends when the app stops."""
+        answers = self.app.watch(query)
+        try:
+            while (told := self.wait_for(_told(answers))) is not None:
+                yield told[0]
+        finally:
+            self.wait_for(answers.aclose())
+
+    def questions(self) -> Mapping[str, QuestionCount]:
+        """What has been asked since the start, by the name of the query."""
+        return self.app.questions()
 
     def load(self, cls: type[S], *key: object, at_version: int | None = None, at: datetime | None = None) -> S:
         """The state of one aggregate or boundary, now or in the past."""
@@ -113,6 +145,13 @@ def _inside(loop: asyncio.AbstractEventLoop) -> bool:
         return asyncio.get_running_loop() is loop
     except RuntimeError:
         return False
+
+
+async def _told(answers: AsyncGenerator[A]) -> tuple[A] | None:
+    """The next answer, which may be None itself; None behind the last one."""
+    async for answer in answers:
+        return (answer,)
+    return None
 
 
 async def _next(events: Any) -> Recorded[Event] | None:

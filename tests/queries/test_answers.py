@@ -14,8 +14,11 @@ from tests.read_stores import opened
 from twofold.errors import DefinitionError, QueryError, UnknownMessageError
 from twofold.messages import Query
 from twofold.projections import Advance, Changes, ReadStore, define
-from twofold.queries import Answerer, Answers, Reader, answerer, answers
+from twofold.queries import Answerer, Desk, Moments, Reader, Sources, TableChanges, answerer, answers
+from twofold.store.port import Head
 from twofold.subscriptions import Checkpoint
+from twofold.testing.memory import MemoryLog
+from twofold.work import Work
 
 VIEWS = [define(FamilyView), define(MonthView)]
 ADA = FamilyView(family_id="1", name="Ada", total_paid=Decimal("10.50"), children=["Eve"])
@@ -30,6 +33,9 @@ class Waits:
 
     async def reach(self, names: Collection[str], position: int, *, timeout_seconds: float) -> None:
         self.asked.append((set(names), position, timeout_seconds))
+
+    def tells(self, names: Collection[str]) -> bool:
+        return False
 
 
 @pytest.fixture
@@ -67,8 +73,14 @@ async def total(query: GetTotal, read: Reader) -> Total:
     return found
 
 
-def asking(reads: ReadStore, waits: Waits, *functions: Callable[..., Any]) -> Answers:
-    return Answers(reads, VIEWS, [answerer(function) for function in functions], waits.reach)
+MOMENTS = Moments(MemoryLog())
+MOMENTS.begin(Head(7, "log", 1))
+SEVEN = MOMENTS.token(7)
+
+
+def asking(reads: ReadStore, waits: Waits, *functions: Callable[..., Any]) -> Desk:
+    sources = Sources(reads, VIEWS, [], waits, MOMENTS)
+    return Desk(sources, [answerer(function) for function in functions], TableChanges(), work=Work())
 
 
 async def test_a_query_is_answered_by_its_function_in_typed_rows(reads: ReadStore) -> None:
@@ -108,13 +120,13 @@ async def test_with_after_the_read_models_that_a_statement_names_are_waited_for(
         return []
 
     waits = Waits()
-    await asking(reads, waits, names).ask(Richest(), after=7, wait_seconds=2.0)
+    await asking(reads, waits, names).ask(Richest(), after=SEVEN, wait_seconds=2.0)
     assert waits.asked == [(named, 7, 2.0)]
 
 
 async def test_a_read_model_asked_by_its_class_is_named(reads: ReadStore) -> None:
     waits = Waits()
-    await asking(reads, waits, richest).ask(Richest(), after=7)
+    await asking(reads, waits, richest).ask(Richest(), after=SEVEN)
     assert waits.asked == [({"family_view"}, 7, 5.0)]
 
 
@@ -204,4 +216,9 @@ def test_two_functions_for_one_query_are_refused() -> None:
     with pytest.raises(
         DefinitionError, match=r"Two functions answer GetTotal \(test_answers\.py:\d+, test_answers\.py"
     ):
-        Answers(store, VIEWS, [answerer(total), Answerer(GetTotal, other)], Waits().reach)
+        Desk(
+            Sources(store, VIEWS, [], Waits(), MOMENTS),
+            [answerer(total), Answerer(GetTotal, other)],
+            TableChanges(),
+            work=Work(),
+        )

@@ -162,6 +162,24 @@ async def test_whoever_waits_is_woken_when_the_fold_gets_there_and_not_before() 
     await runner.stop()
 
 
+async def test_what_came_behind_a_page_that_was_read_ahead_is_not_waited_for() -> None:
+    log = MemoryLog()
+    await rang(log, 3)
+    notebook = Notebook(all=RANG)
+    notebook.gate.clear()
+    runner = engine(log, notebook, page_max=2)
+    await runner.start()
+    await notebook.entered.wait()
+    for _ in range(5):
+        await asyncio.sleep(0)  # The next page is read ahead now, and does not have the fourth event.
+    await rang(log, 1)
+    for _ in range(5):
+        await asyncio.sleep(0)  # The engine hears of it.
+    notebook.gate.set()
+    await runner.reach(["all"], 4, timeout_seconds=5)
+    await runner.stop()
+
+
 async def test_who_is_late_says_how_late() -> None:
     log = MemoryLog()
     notebook = Notebook(all=RANG)

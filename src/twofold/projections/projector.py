@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -34,6 +34,7 @@ class Projector:
     """Keeps read models up to date. It remembers at most ``rows_max`` rows in all, so that hot ones are not loaded.
 
     A key that cannot be folded is parked, at most ``parked_max`` of each read model; then it stops.
+    ``changed`` is told which tables' rows are others now, before anybody hears that the subscription has advanced.
     """
 
     def __init__(
@@ -42,10 +43,12 @@ class Projector:
         projections: Collection[Projection],
         sql_projections: Collection[SqlProjection] = (),
         *,
+        changed: Callable[[Collection[str]], None] = lambda tables: None,
         rows_max: int = 50_000,
         parked_max: int = 0,
     ) -> None:
         self._reads = reads
+        self._tell = changed
         self._by_sql = {each.name: each for each in sql_projections}
         self._groups = {group.name: group for group in groups_of(by_name(projections).values())}
         self._folding = Folding(projections, rows_max=rows_max)
@@ -125,11 +128,23 @@ class Projector:
     def _outcome(self, folded: Folded, saved: bool) -> Outcome:
         if not saved:
             self._forget(folded.advance.name)
+            self._tell(self._tables(folded.advance.name))  # Whoever was faster has changed any of them.
             return Fenced()
+        self._tell(self._written(folded.advance))
         if folded.page is not None:
             self._folding.keep(folded.page)
             self._lot.add(folded.advance.parked)
         return Stopped(folded.advance.end, folded.error) if folded.error else Advanced()
+
+    def _written(self, advance: Advance) -> Collection[str]:
+        if advance.work is not None:  # Which of its tables it has written to, only it knows.
+            return self._tables(advance.name)
+        return [changes.table.name for changes in advance.changes]
+
+    def _tables(self, name: str) -> Collection[str]:
+        if name in self._by_sql:
+            return self._by_sql[name].layout.tables
+        return [projection.name for projection in self._groups[name].projections]
 
     def _forget(self, name: str) -> None:
         if name in self._groups:

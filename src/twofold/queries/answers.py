@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin, overload
 
 import msgspec
 
@@ -24,12 +24,29 @@ class Answerer(msgspec.Struct, frozen=True):
 
     query_type: type[Query[Any]]
     function: Callable[[Any, Reader], Awaitable[Any]]
+    cached: bool = False
 
 
-def answers(function: F) -> F:
-    """Mark ``async def f(query: SomeQuery, read: Reader) -> Answer`` as what answers ``SomeQuery``."""
-    setattr(function, ANSWERS, True)
-    return function
+@overload
+def answers(function: F) -> F: ...
+
+
+@overload
+def answers(*, cached: bool = False) -> Callable[[F], F]: ...
+
+
+def answers(function: F | None = None, *, cached: bool = False) -> F | Callable[[F], F]:
+    """Mark ``async def f(query: SomeQuery, read: Reader) -> Answer`` as what answers ``SomeQuery``.
+
+    With ``cached`` an answer is kept for whoever asks the same, until rows change in a table that its statements
+    named. So it must be made of nothing but the query and what ``read`` finds: no clock, no other source.
+    """
+
+    def mark(function: F) -> F:
+        setattr(function, ANSWERS, {"cached": cached})
+        return function
+
+    return mark if function is None else mark(function)
 
 
 def answerer(function: Callable[..., Any]) -> Answerer:
@@ -59,7 +76,7 @@ def answerer(function: Callable[..., Any]) -> Answerer:
             query_type,
             remedy="Make them the same.",
         )
-    return Answerer(query_type, function)
+    return Answerer(query_type, function, **getattr(function, ANSWERS, {}))
 
 
 def _promised(query_type: type[Query[Any]]) -> object:

@@ -1,60 +1,53 @@
-"""Asking: the right function for a query, with a reader that waits for what the question must see."""
+"""One question under way: what it has asked about, how far that was, and how long it waited for it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from functools import partial
-from typing import Any, Protocol, TypeVar
+from collections.abc import Collection
+from time import perf_counter
 
-from twofold.errors import DefinitionError, UnknownMessageError
-from twofold.messages import Query, name_of
-from twofold.projections import AskedStore, Projection
-from twofold.queries.answers import Answerer
-from twofold.queries.reader import Reader
-
-AnswerT = TypeVar("AnswerT")
+from twofold.queries.changes import TableChanges
+from twofold.queries.sources import Sources
+from twofold.subscriptions import Checkpoint
 
 
-class Reach(Protocol):
-    """Waiting for read models by name: ``Engine.reach``."""
+class Asking:
+    """Called before each statement with the tables it names: waits for them to reach ``wanted``, and notes where they are.
 
-    async def __call__(self, names: Collection[str], position: int, *, timeout_seconds: float) -> None: ...
-
-
-class Answers:
-    """Answers queries from read models. ``reach`` waits until those named stand at a position.
-
-    Raises ``DefinitionError`` for two functions that answer one query.
+    What is noted is from before the rows are read, so the rows are never older: ``checkpoints``, and in ``count`` the
+    moment of ``TableChanges``. With ``noting`` off it only waits.
     """
 
     def __init__(
-        self, reads: AskedStore, projections: Collection[Projection], answerers: Sequence[Answerer], reach: Reach
+        self, sources: Sources, changes: TableChanges, wanted: int, wait_seconds: float, *, noting: bool
     ) -> None:
-        self._reads = reads
-        self._reach = reach
-        self._tables = {projection.cls: projection.table for projection in projections}
-        self._at_once = Reader(reads, self._tables)
-        self._functions: dict[type[Query[Any]], Callable[[Any, Reader], Awaitable[Any]]] = {}
-        for each in answerers:
-            other = self._functions.setdefault(each.query_type, each.function)
-            if other is not each.function:
-                raise DefinitionError(
-                    f"Two functions answer {each.query_type.__name__}", other, each.function, remedy="Keep one of them."
-                )
+        self.count: int | None = None
+        self.tables: set[str] = set()
+        self.checkpoints: dict[str, Checkpoint | None] = {}
+        self.waited_seconds = 0.0
+        self._sources = sources
+        self._changes = changes
+        self._wanted = wanted
+        self._wait_seconds = wait_seconds
+        self._noting = noting
 
-    async def ask(self, query: Query[AnswerT], *, after: int = 0, wait_seconds: float = 5.0) -> AnswerT:
-        """The answer, from read models that stand at position ``after`` or beyond: those that the statements name.
+    async def __call__(self, tables: Collection[str]) -> None:
+        subscriptions = self._sources.subscriptions(tables)
+        if self._wanted:
+            await self._wait(subscriptions)
+        if self._noting:
+            self.count = self._changes.count if self.count is None else self.count
+            self.tables.update(tables)
+            if new := subscriptions - self.checkpoints.keys():
+                self.checkpoints |= await self._sources.checkpoints(new)
 
-        Raises ``UnknownMessageError``, ``BehindError`` after ``wait_seconds`` for a statement, ``QueryError``, and
-        what the function itself raises.
-        """
-        function = self._functions.get(type(query))
-        if function is None:
-            known = tuple(sorted(name_of(each) for each in self._functions))
-            raise UnknownMessageError("query", name_of(type(query)), known=known)
-        reader = self._at_once
-        if after:
-            wait = partial(self._reach, position=after, timeout_seconds=wait_seconds)
-            reader = Reader(self._reads, self._tables, wait)
-        answer: AnswerT = await function(query, reader)
-        return answer
+    @property
+    def position(self) -> int:
+        """Up to where the answer is complete for certain."""
+        return max(self._sources.position(self.checkpoints), self._wanted)
+
+    async def _wait(self, subscriptions: Collection[str]) -> None:
+        started = perf_counter()
+        try:
+            await self._sources.feed.reach(subscriptions, self._wanted, timeout_seconds=self._wait_seconds)
+        finally:
+            self.waited_seconds += perf_counter() - started

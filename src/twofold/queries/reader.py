@@ -15,8 +15,8 @@ from twofold.queries.statement import parse
 
 T = TypeVar("T")
 
-Wait = Callable[[Collection[str]], Awaitable[None]]
-"""Returns when all the read models named have reached what the question wants to see."""
+Begin = Callable[[Collection[str]], Awaitable[None]]
+"""Called before each statement with the tables that it names; it returns when these may be read."""
 
 
 class Reader:
@@ -32,13 +32,15 @@ class Reader:
         self,
         reads: AskedStore,
         tables: Mapping[type[Any], Table],
-        wait: Wait | None = None,
+        begin: Begin | None = None,
         cursors: Cursors | None = None,
+        names: Collection[str] | None = None,
     ) -> None:
         self._reads = reads
         self._tables = tables
-        self._wait = wait
+        self._begin = begin
         self._cursors = cursors or Cursors(reads)
+        self._names = names or {table.name for table in tables.values()}
 
     async def all(self, type: type[T], sql: str = "", /, **params: object) -> list[T]:
         """Every row, in the statement's order."""
@@ -46,7 +48,8 @@ class Reader:
         table = self._tables.get(type)
         if table is not None and statement.is_whole:
             table = None
-        await self._begin(statement.words, table)
+        if self._begin is not None:
+            await self._begin(self._named(statement.words, table))
         if table is not None:
             return cast("list[T]", await self._reads.select(table, sql, params))
         return typed(type, await self._reads.query(sql, params))
@@ -86,7 +89,8 @@ class Reader:
         paging = Paging(type, table, sql, order_by, size, params)
         at = None if cursor is None else await self._cursors.read(cursor, paging.question)
         text, given = paging.statement(at)
-        await self._begin(parse(text).words, table)
+        if self._begin is not None:
+            await self._begin(self._named(parse(text).words, table))
         if table is not None and not paging.is_whole:
             rows = cast("list[T]", await self._reads.select(table, text, given))
             values = paging.values(rows)
@@ -95,11 +99,7 @@ class Reader:
             rows, values = typed(type, found), paging.found_values(found)
         return await paging.page(rows, values, at, self._cursors)
 
-    async def _begin(self, words: frozenset[str], table: Table | None) -> None:
-        if self._wait is not None:
-            await self._wait(self._named(words, table))
-
     def _named(self, words: frozenset[str], table: Table | None) -> Collection[str]:
-        """The read models that a statement names. Behind a view none may be: then it is about all of them."""
-        named = {each.name for each in self._tables.values() if each.name in words or each is table}
-        return named or {each.name for each in self._tables.values()}
+        """The tables that a statement names. Behind a view none may be: then it is about all of them."""
+        named = {name for name in self._names if name in words or (table is not None and name == table.name)}
+        return named or self._names

@@ -13,7 +13,8 @@ from twofold.errors import QueryError
 
 _TOKEN = re.compile(
     r"""
-    (?P<skip> --[^\n]* | /\*.*?\*/ | '(?:[^']|'')*' | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ )
+    (?P<skip> --[^\n]* | /\*.*?\*/ | '(?:[^']|'')*' | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$
+            | (?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)? | ->>? | \|\| | [<>!=]= | <> )
   | (?P<quoted> "(?:[^"]|"")+" )
   | (?P<cast> :: )
   | :(?P<param> [A-Za-z_]\w* )

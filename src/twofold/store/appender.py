@@ -8,7 +8,16 @@ from typing import TypeAlias
 
 from twofold.errors import ConflictError, KeyReusedError, OutcomeUnknownError, StoreError
 from twofold.store.limits import checked
-from twofold.store.port import Append, Appended, CriteriaConflict, EventStore, KeyReused, StreamConflict, Verdict
+from twofold.store.port import (
+    Append,
+    Appended,
+    CriteriaConflict,
+    EventStore,
+    KeyReused,
+    Refused,
+    StreamConflict,
+    Verdict,
+)
 
 IMPOSSIBLE_VERSION = 2**63 - 1
 
@@ -51,8 +60,8 @@ class Appender:
     async def append(self, append: Append) -> Appended:
         """Commit one append durably, or say why not.
 
-        Raises ``InvalidInputError``, ``ConflictError``, ``KeyReusedError``, ``StoreUnavailableError`` (nothing was
-        written) or ``OutcomeUnknownError``. If the caller is cancelled meanwhile, the append may still happen.
+        Raises ``InvalidInputError``, ``ConflictError``, ``KeyReusedError``, ``FoldError`` (a strong read model cannot take
+        it), ``StoreUnavailableError`` (nothing was written) or ``OutcomeUnknownError``. If the caller is cancelled meanwhile, the append may still happen.
         """
         future: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
         self._queue.append((checked(append), future))
@@ -157,8 +166,10 @@ def _answer(append: Append, verdict: Verdict) -> Appended:
         raise ConflictError(
             stream=None, criteria=str(condition.criteria), expected=condition.after, found=verdict.found
         )
-    assert isinstance(verdict, KeyReused)
-    raise KeyReusedError(verdict.key)
+    if isinstance(verdict, KeyReused):
+        raise KeyReusedError(verdict.key)
+    assert isinstance(verdict, Refused)
+    raise verdict.error
 
 
 def _events(judged: Judged) -> int:

@@ -11,6 +11,7 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
+from twofold.errors import TwofoldError
 from twofold.store.criteria import EVERYTHING, Criteria
 
 Row: TypeAlias = tuple[int, str, int, str, int, bytes, bytes]
@@ -84,8 +85,14 @@ class KeyReused(msgspec.Struct, frozen=True):
     key: str
 
 
-Verdict: TypeAlias = Appended | StreamConflict | CriteriaConflict | KeyReused
-"""Checked in this order: key, then expected versions, then conditions."""
+class Refused(msgspec.Struct, frozen=True):
+    """The verdict no: something must take effect with this append (a strong read model), and raised this error."""
+
+    error: TwofoldError
+
+
+Verdict: TypeAlias = Appended | StreamConflict | CriteriaConflict | KeyReused | Refused
+"""Checked in this order: key, then expected versions, then conditions, then effects."""
 
 
 class Page(msgspec.Struct, frozen=True):

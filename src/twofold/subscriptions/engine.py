@@ -57,6 +57,14 @@ class Engine:
         """Whether it runs in the background."""
         return bool(self._tasks)
 
+    def follows(self, names: Collection[str]) -> bool:
+        """Whether it keeps all these going, undisturbed: nobody else moves them without its finding out."""
+        for name in names:
+            member = self._members.get(name)
+            if member is None or member.error is not None:
+                return False
+        return bool(self._tasks)
+
     async def start(self) -> None:
         """Catch up and follow the log in the background, from where the checkpoints stand."""
         self._stopping.clear()
@@ -80,7 +88,7 @@ class Engine:
         """Take one page for each cohort, by hand. Whether there is more to do. Errors of the databases are raised."""
         if not self._members:
             await self._gather()
-        self._head = max(self._head, (await self._log.head()).position)
+        self._learn((await self._log.head()).position)
         for cohort in self._cohorts:
             self._join_the_first(cohort)
         self._cohorts = [cohort for cohort in self._cohorts if cohort.alive]
@@ -119,11 +127,15 @@ class Engine:
     async def observe(self) -> list[SubscriptionStatus]:
         """The same against the head as it is now, also of what other processes run."""
         head = await self._log.head()
-        self._head = max(self._head, head.position)
+        self._learn(head.position)
         if self._members:
             return self.status()
         members = await call_the_roll(self._log, self._subscriber, head)
         return [members[name].elsewhere(head.position) for name in sorted(members)]
+
+    def _learn(self, head: int) -> None:
+        """The log reaches at least to here. Others learn it too while one waits, so that the newest counts, whoever knew it."""
+        self._head = max(self._head, head)
 
     async def _gather(self) -> None:
         head = await self._log.head()
@@ -139,7 +151,7 @@ class Engine:
         failures = 0
         while True:
             try:
-                self._head = max(self._head, await self._log.wait(self._head, timeout_seconds=WATCH_SECONDS))
+                self._learn(await self._log.wait(self._head, timeout_seconds=WATCH_SECONDS))
                 failures = 0
             except Exception as error:  # noqa: BLE001 - whatever it is, each cohort must say it and the watch go on.
                 failures += 1
@@ -165,7 +177,7 @@ class Engine:
     async def _turn(self, cohort: Cohort) -> bool:
         """One page. False when a database was in the way and the same page is to be tried again."""
         try:
-            self._head = max(self._head, await cohort.turn())
+            self._learn(await cohort.turn())
         except StoreRefusedError as error:
             await cohort.stop(error)
         except StoreError as error:

@@ -10,6 +10,7 @@ from twofold.app import App
 from twofold.clock import Clock
 from twofold.deciders import Receipt
 from twofold.messages import Query
+from twofold.queries import Answer
 
 A = TypeVar("A")
 
@@ -17,7 +18,7 @@ A = TypeVar("A")
 class InMemoryApp(App):
     """The same parts as ``app`` on a private database in memory, without anything in the background.
 
-    ``ask`` first brings the read models to the head, so no test waits for one, or misses that one has stopped
+    ``ask`` and ``answer`` first bring the read models to the head, so no test waits for one, or misses that one has stopped
     (``BehindError`` says why). A ``clock`` of the test's own makes recorded times repeatable.
     """
 
@@ -26,7 +27,26 @@ class InMemoryApp(App):
         if clock is not None:
             self.settings = msgspec.structs.replace(self.settings, clock=clock)
 
-    async def ask(self, query: Query[A], *, after: Receipt | str | None = None, wait_seconds: float = 5.0) -> A:
+    async def ask(
+        self,
+        query: Query[A],
+        *,
+        after: Receipt | str | None = None,
+        consistent: bool = False,
+        wait_seconds: float = 5.0,
+    ) -> A:
         """The answer to a query, with everything that was appended so far."""
         await self.settle()
-        return await super().ask(query, after=after, wait_seconds=wait_seconds)
+        return await super().ask(query, after=after, consistent=consistent, wait_seconds=wait_seconds)
+
+    async def answer(
+        self,
+        query: Query[A],
+        *,
+        after: Receipt | str | None = None,
+        consistent: bool = False,
+        wait_seconds: float = 5.0,
+    ) -> Answer[A]:
+        """The same, with how fresh it is."""
+        await self.settle()
+        return await super().answer(query, after=after, consistent=consistent, wait_seconds=wait_seconds)

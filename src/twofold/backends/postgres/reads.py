@@ -6,22 +6,17 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-import asyncpg
-
 from twofold.backends.postgres.connection import Connection, Connections, quoted
-from twofold.backends.postgres.parked import Undone, forget_parked, let_go, letters_of, park, parked_of
+from twofold.backends.postgres.open_rows import PostgresRows, write_rows
+from twofold.backends.postgres.parked import Undone, forget_parked, let_go, letters_of, parked_of
 from twofold.backends.postgres.questions import Questions, secret_of
-from twofold.backends.postgres.tables import add_column, find_statement, renew_words, statements
-from twofold.backends.postgres.writing import PostgresWriter
+from twofold.backends.postgres.tables import add_column, renew_words, statements
 from twofold.projections.amendment import Amendment, amendment, refuse_changed, refuse_partial_groups
 from twofold.projections.parking import Parked
-from twofold.projections.port import Advance, Found, Layout, Unparking, refused_value
-from twofold.projections.table import Changes, Key, Table
+from twofold.projections.port import Advance, Found, Layout, Unparking
+from twofold.projections.table import Key, Table
 from twofold.store.pages import load_page
 from twofold.subscriptions import Checkpoint, Note
-
-UNFIT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError, TypeError, OverflowError)
-"""What is raised for a value that cannot be kept."""
 
 _SQL = load_page("twofold.backends.postgres", "reads.sql")
 
@@ -68,28 +63,19 @@ class PostgresReads:
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
         async with self._connections.connection() as connection:
-            return {name: Checkpoint(*at) for name, *at in await connection.fetch(_SQL["checkpoints"], list(names))}
+            return await PostgresRows(connection).checkpoints(names)
 
     async def load(self, table: Table, keys: Collection[Key]) -> list[Any]:
-        said = statements(table)
         async with self._connections.connection() as connection:
-            return said.codec.rows(await connection.fetch(said.load, *said.codec.keys(keys)))
+            return await PostgresRows(connection).load(table, keys)
 
     async def find(self, table: Table, column: str, values: Collection[object]) -> list[Any]:
-        codec = statements(table).codec
         async with self._connections.connection() as connection:
-            return codec.rows(await connection.fetch(find_statement(table, column), codec.values(column, values)))
+            return await PostgresRows(connection).find(table, column, values)
 
     async def save(self, advances: Sequence[Advance]) -> list[bool]:
         async with self._connections.transaction() as connection:
-            moved = await _move(connection, advances)
-            try:
-                for advance in advances:
-                    if advance.name in moved:
-                        await _write(connection, advance)
-            except UNFIT as error:
-                raise refused_value(error) from error
-        return [advance.name in moved for advance in advances]
+            return await PostgresRows(connection).save(advances)
 
     async def parked(self, read_models: Collection[str]) -> Sequence[Parked]:
         async with self._connections.connection() as connection:
@@ -105,7 +91,7 @@ class PostgresReads:
                 if not await let_go(connection, unparking):
                     raise Undone
                 for changes in unparking.changes:
-                    await _write_rows(connection, changes)
+                    await write_rows(connection, changes)
                 return True
         return False
 
@@ -195,39 +181,3 @@ async def _write_again(connection: Connection, table: Table) -> None:
     while found := await connection.fetch(_SQL["next_rows"]):
         await connection.execute(said.upsert, *said.codec.columns(said.codec.rows(found)))
     await connection.execute(_SQL["end_rows"])
-
-
-async def _move(connection: Connection, advances: Sequence[Advance]) -> frozenset[str]:
-    """The names of the steps whose checkpoint has been moved."""
-    for advance in advances:
-        if advance.start.position == 0:
-            await connection.execute(_SQL["begin_checkpoint"], advance.name, *_fields(advance.start))
-    ends = zip(*(_fields(advance.end) for advance in advances), strict=True)
-    moved = await connection.fetch(
-        _SQL["move_checkpoints"],
-        [advance.name for advance in advances],
-        [advance.start.position for advance in advances],
-        [advance.start.epoch for advance in advances],
-        *map(list, ends),
-    )
-    return frozenset(name for (name,) in moved)
-
-
-async def _write(connection: Connection, advance: Advance) -> None:
-    if advance.work is not None:
-        await advance.work(PostgresWriter(connection))
-    for changes in advance.changes:
-        await _write_rows(connection, changes)
-    await park(connection, advance.parked, advance.letters)
-
-
-async def _write_rows(connection: Connection, changes: Changes) -> None:
-    said = statements(changes.table)
-    if changes.removed:
-        await connection.execute(said.remove, *said.codec.keys(changes.removed))
-    if changes.rows:
-        await connection.execute(said.upsert, *said.codec.columns(changes.rows))
-
-
-def _fields(at: Checkpoint) -> tuple[object, ...]:
-    return at.position, at.store_id, at.log_epoch, at.event_position, at.event_id, at.epoch

@@ -13,6 +13,7 @@ import apsw.sqlite_extra
 
 from twofold.backends.sqlite.connection import Database
 from twofold.backends.sqlite.failures import told
+from twofold.backends.sqlite.numbers import prepare_numbers
 from twofold.backends.sqlite.spelling import Spelled, Spelling
 from twofold.errors import QueryError
 from twofold.projections.port import Found
@@ -42,6 +43,7 @@ MISTAKES = (
 def prepare(connection: apsw.Connection) -> None:
     """Exact arithmetic on decimals: the collation ``decimal`` and ``decimal_sum``, from SQLite's own extension."""
     apsw.sqlite_extra.load(connection, "decimal")
+    prepare_numbers(connection)
 
 
 def find(connection: apsw.Connection, said: Spelled, values: Sequence[object]) -> Found:

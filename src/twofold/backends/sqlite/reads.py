@@ -13,23 +13,21 @@ import msgspec
 
 from twofold.backends.sqlite.connection import Database
 from twofold.backends.sqlite.migrations import Schema
-from twofold.backends.sqlite.parked import Undone, forget_parked, let_go, letters_of, park, parked_of
-from twofold.backends.sqlite.questions import MISTAKES, UNFIT, Questions, find_rows, prepare
+from twofold.backends.sqlite.open_rows import SqliteRows, write
+from twofold.backends.sqlite.parked import Undone, forget_parked, let_go, letters_of, parked_of
+from twofold.backends.sqlite.questions import Questions, find_rows, prepare
 from twofold.backends.sqlite.tables import (
     add_column,
-    find_statement,
     names,
     quoted,
-    refuse_odd_texts,
     search_table,
     statements,
 )
 from twofold.backends.sqlite.transaction import transaction
-from twofold.backends.sqlite.writing import SqliteWriter, run_here
-from twofold.errors import StoreRefusedError
+from twofold.backends.sqlite.writing import run_here
 from twofold.projections.amendment import Amendment, amendment, refuse_changed, refuse_partial_groups
 from twofold.projections.parking import Parked
-from twofold.projections.port import Advance, Found, Layout, Unparking, refused_value
+from twofold.projections.port import Advance, Found, Layout, Unparking
 from twofold.projections.table import Changes, Key, Table
 from twofold.store.migrations import load_migrations
 from twofold.store.pages import load_page
@@ -82,46 +80,20 @@ class SqliteReads:
         self._questions.know(tables)
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
-        wanted = msgspec.json.encode(list(names)).decode()
-
-        def work(connection: apsw.Connection) -> dict[str, Checkpoint]:
-            return {name: Checkpoint(*fields) for name, *fields in connection.execute(_SQL["checkpoints"], (wanted,))}
-
-        return await self.database.read(work)
+        return await self.database.read(lambda connection: run_here(SqliteRows(connection).checkpoints(names)))
 
     async def load(self, table: Table, keys: Collection[Key]) -> list[Any]:
-        said = statements(table)
-
-        def work(connection: apsw.Connection) -> list[Any]:
-            wanted = zip(*said.codec.keys(keys), strict=True)
-            return said.codec.rows(connection.executemany(said.load, wanted).fetchall())
-
-        return await self.database.run(work)
+        return await self.database.run(lambda connection: run_here(SqliteRows(connection).load(table, keys)))
 
     async def find(self, table: Table, column: str, values: Collection[object]) -> list[Any]:
-        said, codec = find_statement(table, column), statements(table).codec
-
-        def work(connection: apsw.Connection) -> list[Any]:
-            wanted = [(value,) for value in codec.values(column, values)]
-            return codec.rows(connection.executemany(said, wanted).fetchall())
-
-        return await self.database.run(work)
+        return await self.database.run(lambda connection: run_here(SqliteRows(connection).find(table, column, values)))
 
     async def save(self, advances: Sequence[Advance]) -> list[bool]:
         def work(connection: apsw.Connection) -> list[bool]:
             with transaction(connection):
-                return [_advance(connection, advance) for advance in advances]
+                return run_here(SqliteRows(connection).save(advances))
 
-        try:
-            return await self.database.run(work)
-        except apsw.SQLError as error:
-            raise StoreRefusedError(
-                f"The read database has changed: {error}",
-                reason="schema",
-                remedy="Put back what was dropped or altered.",
-            ) from error
-        except (*MISTAKES, *UNFIT) as error:
-            raise refused_value(error) from error
+        return await self.database.run(work)
 
     async def parked(self, read_models: Collection[str]) -> Sequence[Parked]:
         return await self.database.read(lambda connection: parked_of(connection, read_models))
@@ -135,7 +107,7 @@ class SqliteReads:
                 if not let_go(connection, unparking):
                     raise Undone
                 for changes in unparking.changes:
-                    _write(connection, changes)
+                    write(connection, changes)
                 return True
             return False
 
@@ -223,37 +195,8 @@ def _make_again(connection: apsw.Connection, table: Table) -> None:
     connection.execute(said.create)
     rows = connection.execute(_SQL["rows_set_aside"].format(**words))
     while found := list(islice(rows, _ROWS_AT_ONCE)):
-        _write(connection, Changes(table, said.codec.rows(found)))
+        write(connection, Changes(table, said.codec.rows(found)))
     connection.execute(_SQL["forget_set_aside"])
     for (sql,) in others:
         assert isinstance(sql, str)
         connection.execute(sql)
-
-
-def _advance(connection: apsw.Connection, advance: Advance) -> bool:
-    start, end = advance.start, advance.end
-    if start.position == 0:
-        connection.execute(_SQL["begin_checkpoint"], (advance.name, *_fields(start)))
-    connection.execute(_SQL["move_checkpoint"], (*_fields(end), advance.name, start.position, start.epoch))
-    if connection.changes() != 1:
-        return False
-    for changes in advance.changes:
-        _write(connection, changes)
-    park(connection, advance.parked, advance.letters)
-    if advance.work is not None:
-        run_here(advance.work(SqliteWriter(connection)))
-    return True
-
-
-def _write(connection: apsw.Connection, changes: Changes) -> None:
-    said = statements(changes.table)
-    if changes.removed:
-        connection.executemany(said.remove, zip(*said.codec.keys(changes.removed), strict=True))
-    if changes.rows:
-        columns = said.codec.columns(changes.rows)
-        refuse_odd_texts(changes.table, columns)
-        connection.executemany(said.upsert, zip(*columns, strict=True))
-
-
-def _fields(at: Checkpoint) -> tuple[object, ...]:
-    return at.position, at.store_id, at.log_epoch, at.event_position, at.event_id, at.epoch

@@ -7,16 +7,16 @@ from functools import lru_cache
 
 import msgspec
 
+from twofold.backends.sqlite.columns import Columns
+from twofold.backends.sqlite.exact import exact
 from twofold.backends.sqlite.tables import param, quoted, search_table
 from twofold.projections.table import Table
 from twofold.queries.matching import values, with_matches
 from twofold.queries.relations import relations
-from twofold.queries.statement import Param, Part, Statement, Word, is_word, parse
+from twofold.queries.statement import Param, Part, Statement, Word, parse
 from twofold.store.pages import load_page
 
 _SQL = load_page("twofold.backends.sqlite", "reads.sql")
-
-COLLATE = " collate decimal"
 
 
 class Spelled(msgspec.Struct, eq=False):
@@ -42,7 +42,8 @@ class Spelling:
     def _spelled(self, sql: str) -> Spelled:
         """A statement with numbered parameters, and sums of decimals that are exact."""
         written = parse(sql)
-        statement = collated(with_matches(written, relations(written, self._tables), _matches))
+        named = relations(written, self._tables)
+        statement = exact(with_matches(written, named, _matches), Columns(named))
         return Spelled(written, statement, statement.spelled(lambda number: f"?{number}"))
 
 
@@ -56,27 +57,3 @@ def _matches(name: Word, table: Table, asked: Param) -> Sequence[Part]:
 
 def _asked(words: Sequence[str]) -> str:
     return " ".join(f'"{word}"*' for word in words) or '""'
-
-
-def collated(statement: Statement) -> Statement:
-    """``decimal_sum(…)`` gives text; with the collation behind it, it is compared and sorted as the number it is."""
-    ends = {
-        _end_of_call(statement.parts, at) for at, part in enumerate(statement.parts) if is_word(part, "decimal_sum")
-    }
-    parts = [each for at, part in enumerate(statement.parts) for each in ((part, COLLATE) if at in ends else (part,))]
-    return msgspec.structs.replace(statement, parts=tuple(parts))
-
-
-def _end_of_call(parts: Sequence[Part], at: int) -> int | None:
-    """Where the call of the function named at ``at`` ends, with its ``filter (…)`` and ``over (…)``."""
-    depth = 0
-    for index in range(at + 1, len(parts)):
-        depth += (parts[index] == "(") - (parts[index] == ")")
-        if depth == 0 and parts[index] == ")" and not _goes_on(parts[index + 1 :]):
-            return index
-    return None
-
-
-def _goes_on(parts: Sequence[Part]) -> bool:
-    following = next((part for part in parts if not isinstance(part, str) or part.strip()), "")
-    return is_word(following, "filter", "over")

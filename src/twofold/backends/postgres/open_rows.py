@@ -1,0 +1,102 @@
+"""Rows and checkpoints on one connection, inside a transaction that somebody else holds: the read models' or an append's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import asyncpg
+
+from twofold.backends.postgres.connection import Connection
+from twofold.backends.postgres.parked import park
+from twofold.backends.postgres.tables import find_statement, statements
+from twofold.backends.postgres.writing import PostgresWriter
+from twofold.projections.port import Advance, refused_value
+from twofold.projections.table import Changes, Key, Table
+from twofold.store.pages import load_page
+from twofold.store.port import Row
+from twofold.subscriptions import Checkpoint
+
+_SQL = load_page("twofold.backends.postgres", "reads.sql")
+_LOG = load_page("twofold.backends.postgres", "read.sql")
+
+UNFIT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError, TypeError, OverflowError)
+"""What is raised for a value that cannot be kept."""
+
+
+class PostgresRows:
+    """``Rows`` over one connection, and an ``AppendTransaction`` where that is one of the log's."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
+        found = await self._connection.fetch(_SQL["checkpoints"], list(names))
+        return {name: Checkpoint(*fields) for name, *fields in found}
+
+    async def load(self, table: Table, keys: Collection[Key]) -> list[Any]:
+        said = statements(table)
+        with told_of_values():
+            return said.codec.rows(await self._connection.fetch(said.load, *said.codec.keys(keys)))
+
+    async def find(self, table: Table, column: str, values: Collection[object]) -> list[Any]:
+        codec = statements(table).codec
+        with told_of_values():
+            found = await self._connection.fetch(find_statement(table, column), codec.values(column, values))
+        return codec.rows(found)
+
+    async def save(self, advances: Sequence[Advance]) -> list[bool]:
+        moved = await self._move(advances)
+        with told_of_values():
+            for advance in advances:
+                if advance.name in moved:
+                    await self._write(advance)
+        return [advance.name in moved for advance in advances]
+
+    async def events_between(self, after: int, until: int) -> Sequence[Row]:
+        return cast("list[Row]", await self._connection.fetch(_LOG["log"], after, until - after))
+
+    async def _move(self, advances: Sequence[Advance]) -> frozenset[str]:
+        """The names of the steps whose checkpoint has been moved."""
+        for advance in advances:
+            if advance.start.position == 0:
+                await self._connection.execute(_SQL["begin_checkpoint"], advance.name, *_fields(advance.start))
+        ends = zip(*(_fields(advance.end) for advance in advances), strict=True)
+        moved = await self._connection.fetch(
+            _SQL["move_checkpoints"],
+            [advance.name for advance in advances],
+            [advance.start.position for advance in advances],
+            [advance.start.epoch for advance in advances],
+            *map(list, ends),
+        )
+        return frozenset(name for (name,) in moved)
+
+    async def _write(self, advance: Advance) -> None:
+        if advance.work is not None:
+            await advance.work(PostgresWriter(self._connection))
+        for changes in advance.changes:
+            await write_rows(self._connection, changes)
+        await park(self._connection, advance.parked, advance.letters)
+
+
+async def write_rows(connection: Connection, changes: Changes) -> None:
+    """Remove and write the rows of one table."""
+    said = statements(changes.table)
+    if changes.removed:
+        await connection.execute(said.remove, *said.codec.keys(changes.removed))
+    if changes.rows:
+        await connection.execute(said.upsert, *said.codec.columns(changes.rows))
+
+
+@contextmanager
+def told_of_values() -> Generator[None]:
+    """Raise what is said of a value that cannot be kept in our words."""
+    try:
+        yield
+    except UNFIT as error:
+        raise refused_value(error) from error
+
+
+def _fields(at: Checkpoint) -> tuple[object, ...]:
+    return at.position, at.store_id, at.log_epoch, at.event_position, at.event_id, at.epoch

@@ -1,0 +1,97 @@
+"""Rows and checkpoints on one connection, inside a transaction that somebody else holds: the read models' or an append's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import apsw
+import msgspec
+
+from twofold.backends.sqlite.parked import park
+from twofold.backends.sqlite.questions import MISTAKES, UNFIT
+from twofold.backends.sqlite.tables import find_statement, statements
+from twofold.backends.sqlite.writing import SqliteWriter
+from twofold.errors import StoreRefusedError
+from twofold.projections.port import Advance, refused_value
+from twofold.projections.table import Changes, Key, Table
+from twofold.store.pages import load_page
+from twofold.store.port import Row
+from twofold.subscriptions import Checkpoint
+
+_SQL = load_page("twofold.backends.sqlite", "reads.sql")
+_LOG = load_page("twofold.backends.sqlite", "log.sql")
+
+
+class SqliteRows:
+    """``Rows`` over one connection, and an ``AppendTransaction`` where that is the log's. Its methods never wait."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
+        wanted = msgspec.json.encode(list(names)).decode()
+        found = self._connection.execute(_SQL["checkpoints"], (wanted,))
+        return {name: Checkpoint(*fields) for name, *fields in found}
+
+    async def load(self, table: Table, keys: Collection[Key]) -> list[Any]:
+        said = statements(table)
+        with told_of_values():
+            wanted = zip(*said.codec.keys(keys), strict=True)
+            return said.codec.rows(self._connection.executemany(said.load, wanted).fetchall())
+
+    async def find(self, table: Table, column: str, values: Collection[object]) -> list[Any]:
+        codec = statements(table).codec
+        with told_of_values():
+            wanted = [(value,) for value in codec.values(column, values)]
+            return codec.rows(self._connection.executemany(find_statement(table, column), wanted).fetchall())
+
+    async def save(self, advances: Sequence[Advance]) -> list[bool]:
+        with told_of_values():
+            return [await self._advance(advance) for advance in advances]
+
+    async def events_between(self, after: int, until: int) -> Sequence[Row]:
+        return cast("list[Row]", self._connection.execute(_LOG["all"], (after, until, until - after)).fetchall())
+
+    async def _advance(self, advance: Advance) -> bool:
+        start, end, connection = advance.start, advance.end, self._connection
+        if start.position == 0:
+            connection.execute(_SQL["begin_checkpoint"], (advance.name, *_fields(start)))
+        connection.execute(_SQL["move_checkpoint"], (*_fields(end), advance.name, start.position, start.epoch))
+        if connection.changes() != 1:
+            return False
+        for changes in advance.changes:
+            write(connection, changes)
+        park(connection, advance.parked, advance.letters)
+        if advance.work is not None:
+            await advance.work(SqliteWriter(connection))
+        return True
+
+
+@contextmanager
+def told_of_values() -> Generator[None]:
+    """Raise what SQLite says of a value that it cannot keep, and of a table that is not as it was, in our words."""
+    try:
+        yield
+    except apsw.SQLError as error:
+        raise StoreRefusedError(
+            f"The read database has changed: {error}",
+            reason="schema",
+            remedy="Put back what was dropped or altered.",
+        ) from error
+    except (*MISTAKES, *UNFIT) as error:
+        raise refused_value(error) from error
+
+
+def write(connection: apsw.Connection, changes: Changes) -> None:
+    """Remove and write the rows of one table."""
+    said = statements(changes.table)
+    if changes.removed:
+        connection.executemany(said.remove, zip(*said.codec.keys(changes.removed), strict=True))
+    if changes.rows:
+        connection.executemany(said.upsert, zip(*said.codec.columns(changes.rows), strict=True))
+
+
+def _fields(at: Checkpoint) -> tuple[object, ...]:
+    return at.position, at.store_id, at.log_epoch, at.event_position, at.event_id, at.epoch

@@ -1,0 +1,181 @@
+"""Strong read models at work: what an append means for their rows, folded and written in its own transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from twofold.errors import FoldError, StoreRefusedError
+from twofold.messages import Event, Recorded, Registry
+from twofold.projections.folding import Folding
+from twofold.projections.group import Group, Page
+from twofold.projections.port import Advance, AppendTransaction
+from twofold.store.effects import rows_of
+from twofold.store.port import Append, Head, Verdict
+from twofold.subscriptions import Checkpoint
+
+GAP_MAX = 200
+"""How many events that others appended without a read model are made up for inside an append. Further behind, it catches
+up in the background first: appends must stay short."""
+
+Told: TypeAlias = Callable[[Mapping[str, Checkpoint]], None]
+"""Is told where strong read models stand, after each commit that moved them."""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What a flush means for one group: its rows, and where it stands then."""
+
+    group: Group
+    page: Page
+    advance: Advance
+
+
+class Inline:
+    """The strong groups of an app. A log calls it inside each append; one flush at a time.
+
+    ``take_effect`` writes; then ``kept`` or ``undone`` says what became of the transaction, and ``tell`` passes it on. It
+    remembers at most ``rows_max`` rows.
+    """
+
+    def __init__(
+        self, groups: Collection[Group], registry: Registry, head: Head, told: Told, *, rows_max: int = 50_000
+    ) -> None:
+        self._groups = sorted(groups, key=lambda group: group.name)
+        self._types = frozenset[str]().union(*(group.types for group in groups))
+        self._registry = registry
+        self._start = Checkpoint.start(head)
+        self._told = told
+        self._folding = Folding([each for group in groups for each in group.projections], rows_max=rows_max)
+        self._stands: dict[str, Checkpoint] = {}
+        self._steps: list[Step] = []
+        self._unfit: dict[str, int] = {}
+
+    async def take_effect(
+        self, transaction: AppendTransaction, batch: Sequence[Append], verdicts: Sequence[Verdict]
+    ) -> None:
+        """Fold what the batch appended, and write the rows.
+
+        ``FoldError`` for an event that cannot be folded, ``StoreRefusedError`` for a row that cannot be kept: nothing of
+        the transaction may be committed then.
+        """
+        appended = rows_of(batch, verdicts)
+        if not appended:
+            return
+        before, last = appended[0][0] - 1, appended[-1][0]
+        events = self._registry.page([row for row in appended if row[3] in self._types])
+        level = [group for group in self._groups if self._stood_at(group) == before]
+        steps = [step for group in level if (step := await self._step_if_sure(transaction, group, events, last))]
+        saved = await transaction.save([step.advance for step in steps]) if steps else []
+        self._steps = [step for step, is_saved in zip(steps, saved, strict=True) if is_saved]
+        done = {step.group.name for step in self._steps}
+        for group in self._groups:
+            if group.name not in done:
+                await self._go_on_from_there(transaction, group, events, Span(before, last))
+
+    def kept(self) -> None:
+        """The transaction was committed: the rows are as they were left."""
+        for step in self._steps:
+            self._folding.keep(step.page)
+            self._stands[step.group.name] = step.advance.end
+        self._steps = []
+
+    def undone(self) -> None:
+        """The transaction was not committed, or nobody knows: forget what was made of the rows."""
+        for group in self._groups:
+            self._forget(group)
+        self._steps = []
+
+    def tell(self) -> None:
+        """Say where the groups stand. Apart from ``kept``, for a log that appends on another thread."""
+        self._told(dict(self._stands))
+
+    def _stood_at(self, group: Group) -> int:
+        stands = self._stands.get(group.name)
+        return -1 if stands is None else stands.position
+
+    async def _step_if_sure(
+        self, transaction: AppendTransaction, group: Group, events: Sequence[Recorded[Event]], last: int
+    ) -> Step | None:
+        """The step from where this process left the group. An error may come from rows that others changed: look first."""
+        try:
+            return await self._step(transaction, group, self._stands[group.name], _of(group, events), last)
+        except FoldError:
+            return None
+
+    async def _step(
+        self,
+        transaction: AppendTransaction,
+        group: Group,
+        start: Checkpoint,
+        events: Sequence[Recorded[Event]],
+        last: int,
+    ) -> Step:
+        page, changes = await self._folding.changed(transaction, group, events)
+        return Step(group, page, Advance(group.name, start, start.moved(last, events), changes))
+
+    async def _go_on_from_there(
+        self, transaction: AppendTransaction, group: Group, events: Sequence[Recorded[Event]], span: Span
+    ) -> None:
+        """The slow way, from what the database says: somebody else has moved the group, or appended without it."""
+        while True:
+            self._forget(group)
+            start = (await transaction.checkpoints([group.name])).get(group.name, self._start)
+            if not self._may_go_on(group, start, span):
+                return
+            missed = await self._missed(transaction, group, start, span)
+            if missed is None:
+                return
+            step = await self._step(transaction, group, start, [*missed, *_of(group, events)], span.last)
+            if await self._saved(transaction, step, missed):
+                self._steps.append(step)
+                return
+
+    def _may_go_on(self, group: Group, start: Checkpoint, span: Span) -> bool:
+        """Whether the group is of this log and not too far behind. If not, it is the engine's to follow or to stop."""
+        ours = (start.store_id, start.log_epoch) == (self._start.store_id, self._start.log_epoch)
+        gap = span.before - start.position
+        return ours and 0 <= gap <= GAP_MAX and self._unfit.get(group.name) != start.position
+
+    async def _missed(
+        self, transaction: AppendTransaction, group: Group, start: Checkpoint, span: Span
+    ) -> Sequence[Recorded[Event]] | None:
+        """The events that were appended without the group; None if they cannot be folded, which is not this append's fault."""
+        if start.position == span.before:
+            return ()
+        rows = await transaction.events_between(start.position, span.before)
+        missed = _of(group, self._registry.page(rows))
+        try:
+            await self._folding.changed(transaction, group, missed)
+        except FoldError:
+            self._unfit[group.name] = start.position
+            return None
+        finally:
+            self._forget(group)
+        return missed
+
+    async def _saved(self, transaction: AppendTransaction, step: Step, missed: Sequence[Recorded[Event]]) -> bool:
+        try:
+            [is_saved] = await transaction.save([step.advance])
+        except StoreRefusedError:
+            if missed:  # Perhaps it is theirs: the next attempt leaves the group behind.
+                self._unfit[step.group.name] = step.advance.start.position
+            raise
+        return is_saved
+
+    def _forget(self, group: Group) -> None:
+        self._folding.forget(group)
+        self._stands.pop(group.name, None)
+
+
+class Span(msgspec.Struct, frozen=True):
+    """The positions before and at the end of what a flush appended."""
+
+    before: int
+    last: int
+
+
+def _of(group: Group, events: Sequence[Recorded[Event]]) -> Sequence[Recorded[Event]]:
+    types = group.types
+    return [event for event in events if event.type in types]

@@ -49,8 +49,10 @@ class Spelling:
         return Spelled(written, statement, statement.spelled(lambda number: f"?{number}"))
 
 
-spelled = Spelling().spelled
-"""For statements to tables that are not read models'."""
+@lru_cache(maxsize=256)
+def spelling_of(*tables: Table) -> Spelling:
+    """For statements of a projection's own, which know these tables, or none."""
+    return Spelling(tables)
 
 
 def _matches(name: Word, table: Table, asked: Param) -> Sequence[Part]:

@@ -37,11 +37,11 @@ class Server:
     def url(self) -> str:
         return f"postgresql://postgres@/postgres?host={quote(str(self._folder), safe='')}"
 
-    def make(self) -> None:
-        """A new, empty cluster."""
+    def make(self, settings: str) -> None:
+        """A new, empty cluster; ``settings`` are lines for its configuration."""
         self._wheel.ensure_pgdata_inited()
         with (self.data / "postgresql.conf").open("a") as file:
-            file.write(SETTINGS)
+            file.write(SETTINGS + settings)
         self._use_folder()
 
     def repeat(self, primary: Server) -> None:
@@ -56,9 +56,13 @@ class Server:
         """Returns when it answers."""
         self.run("pg_ctl", "start", "-w", "-s", "-D", str(self.data), "-l", str(self.data / "log"))
 
-    def stop(self, mode: str = "fast") -> None:
-        """``fast`` ends every connection and writes everything; ``immediate`` is a crash that it has to recover from."""
-        self.run("pg_ctl", "stop", "-w", "-s", "-D", str(self.data), "-m", mode)
+    def stop(self) -> None:
+        """End every connection and write everything."""
+        self.run("pg_ctl", "stop", "-w", "-s", "-D", str(self.data), "-m", "fast")
+
+    def crash(self) -> None:
+        """Stop in the middle of everything: it has to recover when it is started again."""
+        self.run("pg_ctl", "stop", "-w", "-s", "-D", str(self.data), "-m", "immediate")
 
     def kill(self) -> None:
         """SIGKILL to the server and all its processes at once."""
@@ -79,13 +83,13 @@ class Server:
 
 
 @contextmanager
-def own_server(*, repeats: Server | None = None) -> Generator[Server]:
+def own_server(*, repeats: Server | None = None, settings: str = "") -> Generator[Server]:
     """A server that runs inside the block: empty, or a copy that follows another one."""
     with tempfile.TemporaryDirectory(prefix="twofold-own-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)  # The server's user must get to its data.
         server = Server(Path(folder))
         if repeats is None:
-            server.make()
+            server.make(settings)
         else:
             server.repeat(repeats)
         server.start()
@@ -93,4 +97,4 @@ def own_server(*, repeats: Server | None = None) -> Generator[Server]:
             yield server
         finally:
             if (server.data / "postmaster.pid").exists():
-                server.stop("immediate")
+                server.crash()

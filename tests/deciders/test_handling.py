@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.deciders.bank import ACCOUNT, ACCOUNTS, Bank, CloseIfEmpty, Deposit, OpenAccount, Transfer
+from twofold.deciders.states import Turns
 from twofold.errors import ConflictError, InvalidInputError, KeyReusedError, Rejected, UnknownMessageError
 from twofold.messages import Command
 from twofold.store.port import Append, Page, Verdict
@@ -260,6 +261,18 @@ async def test_a_failing_decision_leaves_the_way_free(bank: Bank) -> None:
     await bank.send(Deposit(account_id="a", amount=100))
 
     assert await bank.balance("a") in (100, 101)
+
+
+async def test_who_is_cancelled_in_the_moment_of_his_turn_leaves_the_way_free() -> None:
+    turns, subjects = Turns(), [ACCOUNT.subject(("a",))]
+    await turns.take(subjects)
+    waiting = asyncio.ensure_future(turns.take(subjects))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    turns.give(subjects)
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert turns.take_at_once(subjects)
 
 
 async def test_a_snapshot_spares_reading_what_it_covers(log: WatchedLog) -> None:

@@ -100,6 +100,20 @@ async def test_a_set_projection_is_one_statement_over_each_page(url: str) -> Non
     assert [tuple(row) for row in found.rows] == [("Ada", 1, 1), ("card", 7, 11), ("cash", 3, 10)]
 
 
+async def test_a_statement_over_a_page_sums_exactly(url: str) -> None:
+    sums = SetProjection(
+        "sums",
+        PaymentReceived,
+        schema="create table sums (last int primary key, total text not null)",
+        statement="insert into sums (last, total) select max(position), cast(sum(amount) as text) from events",
+    )
+    history: list[tuple[str, Event]] = [("family-1", paid(amount)) for amount in ("0.10", "0.20", "9007199254740993")]
+    async with opened(url) as reads:
+        await fill(reads, history, sql_projection(sums))
+        found = await reads.query("select total from sums", {})
+    assert sum(Decimal(total) for (total,) in found.rows) == Decimal("9007199254740993.30")
+
+
 async def test_one_that_raises_stops_alone_before_its_page_and_undoes_what_it_wrote_of_it(url: str) -> None:
     history = [*HISTORY, ("family-1", paid("99")), ("family-1", paid("1", method="poison"))]
     async with opened(url) as reads:

@@ -12,12 +12,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.stories.examination import MODELS, amount_in, everything, folded_up_to, must_be_in_order
 from tests.stories.processes import start
-from tests.stories.till import CASHIERS, Acknowledged, SalesByAmount, TillView, amounts_of, command_of, shop, work
+from tests.stories.till import CASHIERS, Acknowledged, amounts_of, command_of, shop, work
 from twofold.config import parse_places
-from twofold.projections import ReadStore, define
 from twofold.rooms import rooms_for
-from twofold.store.port import EventStore, Row
+from twofold.store.port import Row
 
 SEED = 20101201
 
@@ -96,23 +96,9 @@ async def examine(url: str, notes: Notes) -> bool:
         rows = await everything(rooms.log)
         must_be_in_order(rows)
         must_hold(rows, notes)
-        return [await folded_up_to(rooms.reads, rows, model) for model in (TillView, SalesByAmount)] == [len(rows)] * 2
+        return [await folded_up_to(rooms.reads, rows, model) for model in MODELS] == [len(rows)] * 2
     finally:
         await rooms.close()
-
-
-async def everything(log: EventStore) -> list[Row]:
-    page = await log.read(count_max=1_000_000, bytes_max=1 << 40)
-    assert not page.full
-    return list(page.rows)
-
-
-def must_be_in_order(rows: list[Row]) -> None:
-    assert [row[0] for row in rows] == list(range(1, len(rows) + 1))
-    versions: Counter[str] = Counter()
-    for row in rows:
-        versions[row[1]] += 1
-        assert row[2] == versions[row[1]]
 
 
 def must_hold(rows: list[Row], notes: Notes) -> None:
@@ -125,30 +111,3 @@ def must_hold(rows: list[Row], notes: Notes) -> None:
         assert [amount_in(rows[position - 1]) for position in positions] == amounts_of(command_id)
     for command_id, (first, last) in notes.acknowledged.items():
         assert places.get(command_id, []) == list(range(first, last + 1)), command_id
-
-
-async def folded_up_to(reads: ReadStore, rows: list[Row], model: type[TillView | SalesByAmount]) -> int:
-    """Where the read model's checkpoint stands; its rows are what the log up to there adds up to."""
-    table = define(model).table
-    await reads.install([table])
-    checkpoint = (await reads.checkpoints([table.name])).get(table.name)
-    position = checkpoint.position if checkpoint else 0
-    found = sorted(await reads.select(table, "", {}), key=repr)
-    assert found == sorted(expected(rows[:position], model), key=repr), f"{table.name} at {position}"
-    return position
-
-
-def expected(rows: list[Row], model: type[TillView | SalesByAmount]) -> list[TillView | SalesByAmount]:
-    """The same rows, added up without any of our own code."""
-    if model is SalesByAmount:
-        sold = Counter(amount_in(row) for row in rows if row[3] == "RangUp")
-        return [SalesByAmount(amount=amount, count=count) for amount, count in sold.items()]
-    changes, cash = Counter(row[1] for row in rows), Counter[str]()
-    for row in rows:
-        cash[row[1]] += amount_in(row)
-    return [TillView(till=each.partition("-")[2], cash=cash[each], changes=changes[each]) for each in changes]
-
-
-def amount_in(row: Row) -> int:
-    amount: int = msgspec.json.decode(row[5])["amount"]
-    return amount

@@ -78,8 +78,8 @@ class SalesByAmount(ReadModel):
         self.count += 1
 
 
-def shop(url: str) -> App:
-    return App(Till, move_cash, TillView, SalesByAmount, store=url)
+def shop(url: str, reads: str | None = None, *, background: bool = True) -> App:
+    return App(Till, move_cash, TillView, SalesByAmount, store=url, reads=reads, background=background)
 
 
 def command_of(command_id: str) -> Command:
@@ -115,3 +115,15 @@ async def _work_at_till(app: App, said: Connection, cashier: str) -> None:
         command_id = f"{cashier}-{number}"
         receipt = await app.send(command_of(command_id), command_id=command_id)
         said.send((command_id, receipt.first, receipt.position))
+
+
+def fold(said: Connection, url: str, reads: str | None) -> None:
+    """Run the read models page by page without end, and say when that has begun and when a page is done."""
+    asyncio.run(_fold(said, url, reads))
+
+
+async def _fold(said: Connection, url: str, reads: str | None) -> None:
+    async with shop(url, reads, background=False) as app:
+        while True:
+            said.send("begun")
+            await app.engine.step()

@@ -210,8 +210,8 @@ class Turns:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self._pass_on(key)
-            else:
-                self._waiting[key].remove(turn)
+            elif turn in (queue := self._waiting.get(key, [])):  # Else it was passed over in the same moment.
+                queue.remove(turn)
             raise
 
     def _pass_on(self, key: object) -> None:

@@ -24,6 +24,8 @@ from twofold.work import Work
 
 AnswerT = TypeVar("AnswerT", covariant=True)
 
+NOTHING_YET: Any = object()
+
 
 class Answer(msgspec.Struct, Generic[AnswerT], frozen=True):
     """An answer that says how fresh it is: it is complete up to ``position`` (it may hold more).
@@ -113,11 +115,11 @@ class Desk:
 
     async def watch(self, query: Query[AnswerT]) -> AsyncGenerator[AnswerT]:
         """The answer, and then each other one that comes of changed rows, until the app stops."""
-        question, last = self._question(query), None
+        question, last = self._question(query), NOTHING_YET
         while not self._changes.closed:
             question.tally.count.asked += 1
             answered = await self._answered(question, query, None, False, 0.0)
-            if last is None or bool(answered.value != last):
+            if last is NOTHING_YET or bool(answered.value != last):
                 last = copier_of(answered.value)(answered.value)  # What is given away may be changed there.
                 yield answered.copy()
             await moved(self._sources, self._changes, answered)

@@ -6,8 +6,10 @@ their definitions (tables.py): plain names from the code, never a value. Names a
 select pg_advisory_xact_lock(20210527, hashtext('reads ' || $1));
 
 -- name: wait_as_long_as_it_takes
--- An index on a large table takes its time.
-select set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true);
+-- An index on a large table takes its time. And rows may be lost in a crash, but not the tables: whoever runs through
+-- one would never make them again.
+select set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true),
+       set_config('synchronous_commit', 'on', true);
 
 -- name: create_schema
 create schema if not exists {schema};

@@ -21,6 +21,9 @@ class Columns:
             name: {column.name: _HOLDS.get(column.kind, "other") for column in table.columns}
             for name, table in named.items()
         }
+        self._optional = {
+            name: {column.name for column in table.columns if column.optional} for name, table in named.items()
+        }
         self._by_name: dict[str, Holds] = {}
         for columns in self._by_table.values():
             for name, holds in columns.items():
@@ -40,6 +43,12 @@ class Columns:
         """What a column holds, of the table or alias ``of`` if that is said."""
         columns = self._by_table.get(of or "", self._by_name)
         return columns.get(name, "other")
+
+    def never_null(self, name: str, of: str | None = None) -> bool:
+        """Whether a column always has a value."""
+        tables = [of] if of is not None else [table for table, columns in self._by_table.items() if name in columns]
+        known = [table for table in tables if name in self._by_table.get(table, {})]
+        return bool(known) and not any(name in self._optional[table] for table in known)
 
     def named(self, name: str) -> bool:
         """Note that the statement gives this name to an exact number; whether that is news."""

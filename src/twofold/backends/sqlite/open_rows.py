@@ -11,7 +11,7 @@ import msgspec
 
 from twofold.backends.sqlite.parked import park
 from twofold.backends.sqlite.questions import MISTAKES, UNFIT
-from twofold.backends.sqlite.tables import find_statement, statements
+from twofold.backends.sqlite.tables import find_statement, refuse_odd_texts, statements
 from twofold.backends.sqlite.writing import SqliteWriter
 from twofold.errors import StoreRefusedError
 from twofold.projections.port import Advance, refused_value
@@ -90,7 +90,9 @@ def write(connection: apsw.Connection, changes: Changes) -> None:
     if changes.removed:
         connection.executemany(said.remove, zip(*said.codec.keys(changes.removed), strict=True))
     if changes.rows:
-        connection.executemany(said.upsert, zip(*said.codec.columns(changes.rows), strict=True))
+        columns = said.codec.columns(changes.rows)
+        refuse_odd_texts(changes.table, columns)
+        connection.executemany(said.upsert, zip(*columns, strict=True))
 
 
 def _fields(at: Checkpoint) -> tuple[object, ...]:

@@ -41,9 +41,10 @@ MISTAKES = (
 
 
 def prepare(connection: apsw.Connection) -> None:
-    """Exact arithmetic on decimals: the collation ``decimal`` and ``decimal_sum``, from SQLite's own extension."""
+    """Exact numbers: the collation ``decimal`` and ``decimal_sum``, from SQLite's own extension, and ours. ``like`` as in SQL."""
     apsw.sqlite_extra.load(connection, "decimal")
     prepare_numbers(connection)
+    connection.execute("pragma case_sensitive_like = on")
 
 
 def find(connection: apsw.Connection, said: Spelled, values: Sequence[object]) -> Found:

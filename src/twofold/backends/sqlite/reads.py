@@ -48,8 +48,10 @@ class SqliteReads:
     up for it. A question may take ``query_seconds``. ``database`` is for whoever keeps other disposable things there.
     """
 
-    def __init__(self, path: Path | None, *, migrate: bool = True, query_seconds: float = 30.0) -> None:
-        self.database = Database(path, synchronous="NORMAL")
+    def __init__(
+        self, path: Path | None, *, migrate: bool = True, query_seconds: float = 30.0, vfs: str | None = None
+    ) -> None:
+        self.database = Database(path, synchronous="NORMAL", vfs=vfs)
         self._migrate = migrate
         self._questions = Questions(self.database, timeout_seconds=query_seconds)
 

@@ -9,6 +9,7 @@ import msgspec
 
 from twofold.backends.sqlite.columns import Columns
 from twofold.backends.sqlite.exact import exact
+from twofold.backends.sqlite.nulls import with_nulls_last
 from twofold.backends.sqlite.tables import param, quoted, search_table
 from twofold.projections.table import Table
 from twofold.queries.matching import values, with_matches
@@ -43,12 +44,15 @@ class Spelling:
         """A statement with numbered parameters, and sums of decimals that are exact."""
         written = parse(sql)
         named = relations(written, self._tables)
-        statement = exact(with_matches(written, named, _matches), Columns(named))
+        columns = Columns(named)
+        statement = with_nulls_last(exact(with_matches(written, named, _matches), columns), columns)
         return Spelled(written, statement, statement.spelled(lambda number: f"?{number}"))
 
 
-spelled = Spelling().spelled
-"""For statements to tables that are not read models'."""
+@lru_cache(maxsize=256)
+def spelling_of(*tables: Table) -> Spelling:
+    """For statements of a projection's own, which know these tables, or none."""
+    return Spelling(tables)
 
 
 def _matches(name: Word, table: Table, asked: Param) -> Sequence[Part]:

@@ -9,7 +9,7 @@ import apsw
 
 from twofold.backends.sqlite.failures import told
 from twofold.backends.sqlite.questions import MISTAKES, UNFIT, refused
-from twofold.backends.sqlite.spelling import spelled
+from twofold.backends.sqlite.spelling import spelling_of
 from twofold.backends.sqlite.tables import declarations, quoted, statements
 from twofold.errors import DefinitionError, QueryError
 from twofold.projections.table import Table
@@ -40,12 +40,12 @@ class SqliteWriter:
         places = ", ".join("?" for _ in table.names)
         values = zip(*statements(table).codec.columns(rows), strict=True)
         connection.executemany(_SQL["fill_temporary"].format(table=name, places=places), values)
-        self._run(sql, {})
+        self._run(sql, {}, table)
         connection.execute(_SQL["drop_temporary"].format(table=name))
 
-    def _run(self, sql: str, params: dict[str, object]) -> list[dict[str, Any]]:
+    def _run(self, sql: str, params: dict[str, object], *known: Table) -> list[dict[str, Any]]:
         """What a statement finds. ``QueryError`` for what SQLite will never take; the rest is the store's to tell."""
-        said = spelled(sql)
+        said = spelling_of(*known).spelled(sql)
         if said.written.first_word in ("begin", "commit", "end", "rollback", "savepoint", "release"):
             raise QueryError("The transaction is not a projection's to end", remedy="Raise an error to undo the page.")
         values = tuple(said.values(params))

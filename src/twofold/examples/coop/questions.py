@@ -61,7 +61,7 @@ class GetPaymentAnalytics(Query[list[PaymentAnalytics]]):
 
 
 class SearchFamilies(Query[list[FamilyView]]):
-    """Families by the beginning of words in their own name, the parent's or a child's: for searching as you type."""
+    """As you type: every word of the text begins one of the family's name, the parent's or a child's."""
 
     text: Annotated[str, Meta(min_length=1, max_length=80)]
     count: Count = 10
@@ -118,9 +118,5 @@ async def get_payment_analytics(query: GetPaymentAnalytics, read: Reader) -> lis
 
 @answers
 async def search_families(query: SearchFamilies, read: Reader) -> list[FamilyView]:
-    return await read.all(
-        FamilyView,
-        "where lower(family_name) like lower(:text) or lower(parent_name) like lower(:text) order by family_name limit :count",
-        text=f"{query.text}%",
-        count=query.count,
-    )
+    by_name = "where matches(family_view, :text) order by family_name, family_id limit :count"
+    return await read.all(FamilyView, by_name, text=query.text, count=query.count)

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from twofold import REMOVED, Event, Key, ReadModel, Recorded, Removed, by, evolve, indexed
+from twofold import REMOVED, Event, Key, ReadModel, Recorded, Removed, Searchable, by, evolve, indexed
 from twofold.examples.coop.events import (
     AttendanceRecorded,
     Channel,
@@ -55,8 +55,8 @@ class FamilyView(ReadModel):
     """
 
     family_id: Key[str]
-    family_name: str
-    parent_name: str
+    family_name: Searchable[str]
+    parent_name: Searchable[str]
     email: str
     phone: str
     enrollment_date: date
@@ -66,7 +66,7 @@ class FamilyView(ReadModel):
     last_updated: datetime
     status: Status = "active"
     child_count: int = 0
-    child_names: list[str] = []
+    child_names: Searchable[list[str]] = []
     oldest_birth_date: date | None = None
     oldest_child_age: int | None = None
     total_paid: Decimal = Decimal(0)

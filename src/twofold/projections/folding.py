@@ -10,7 +10,7 @@ from twofold.messages import Event, Recorded
 from twofold.projections.fold import Fold
 from twofold.projections.group import Group, Page
 from twofold.projections.parking import Since
-from twofold.projections.port import Rows
+from twofold.projections.port import Loading
 from twofold.projections.projection import Projection
 from twofold.projections.shelf import Shelf
 from twofold.projections.table import Changes, Key
@@ -26,7 +26,7 @@ class Folding:
 
     async def changed(
         self,
-        rows: Rows,
+        rows: Loading,
         group: Group,
         events: Sequence[Recorded[Event]],
         parked: Mapping[str, Since] = MappingProxyType({}),
@@ -55,7 +55,7 @@ class Folding:
         for projection in group.projections:
             self._shelves[projection.name].clear()
 
-    async def _load(self, rows: Rows, fold: Fold) -> None:
+    async def _load(self, rows: Loading, fold: Fold) -> None:
         projection = fold.projection
         found, missing = self._shelves[projection.name].find(fold.keys)
         fold.rows.update(found)
@@ -69,7 +69,7 @@ class Folding:
                 fold.rows.setdefault(projection.row_key(row), row)
 
 
-async def _there(rows: Rows, fold: Fold) -> set[Key]:
+async def _there(rows: Loading, fold: Fold) -> set[Key]:
     """Which of the keys that rows moved to are taken: seldom asked, because the page itself knows most."""
     if not fold.assumed:
         return set()

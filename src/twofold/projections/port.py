@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from twofold.errors import StoreRefusedError
+from twofold.projections.generations import Generation, Switch
 from twofold.projections.parking import Letter, Parked
 from twofold.projections.table import Changes, Key, Table
 from twofold.store.port import Row as StoredRow
@@ -117,12 +118,8 @@ class AskedStore(Protocol):
         ...
 
 
-class Rows(Protocol):
-    """Rows of read models and the checkpoints that move with them."""
-
-    async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
-        """Where these subscriptions stand now; those that never moved are not in it."""
-        ...
+class Loading(Protocol):
+    """Rows of read models, as a fold needs them."""
 
     async def load(self, table: Table, keys: Collection[Key]) -> list[Any]:
         """The rows with these keys, as values of ``table.row``, in no order."""
@@ -130,6 +127,14 @@ class Rows(Protocol):
 
     async def find(self, table: Table, column: str, values: Collection[object]) -> list[Any]:
         """The rows that hold one of these values in an indexed column, in no order."""
+        ...
+
+
+class Rows(Loading, Protocol):
+    """Rows of read models and the checkpoints that move with them."""
+
+    async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
+        """Where these subscriptions stand now; those that never moved are not in it."""
         ...
 
     async def save(self, advances: Sequence[Advance]) -> list[bool]:
@@ -174,6 +179,29 @@ class ReadStore(AskedStore, Rows, Protocol):
 
         False, with nothing changed, when it is not parked any more or has other letters than expected.
         """
+        ...
+
+    async def generations(self, subscriptions: Collection[str]) -> Sequence[Generation]:
+        """Every generation of these subscriptions, in order of subscription and number."""
+        ...
+
+    async def enter(self, generation: Generation, tables: Sequence[Table] = ()) -> bool:
+        """Note a generation, in place of what is noted of it, and make ``tables`` (named as when active) beside.
+
+        False, with nothing changed, where it is to be a new one (``building``) and its number is taken.
+        """
+        ...
+
+    async def switch(self, change: Switch) -> bool:
+        """Let one generation take the place of another, in one transaction that fences whoever runs the subscription.
+
+        Tables, checkpoints, parked keys and letters exchange their names; nobody sees a moment without a table. False,
+        with nothing changed, while the new one stands before the old one's position, or is not there.
+        """
+        ...
+
+    async def drop(self, generation: Generation, tables: Sequence[Table]) -> None:
+        """Remove a generation that is not active: its tables (as they are named beside the active ones), its checkpoint."""
         ...
 
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:

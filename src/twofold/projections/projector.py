@@ -12,7 +12,7 @@ from twofold.errors import FoldError, OutcomeUnknownError, StoreError, StoreUnav
 from twofold.projections.blame import blamed, is_of_an_event
 from twofold.projections.definition import by_name
 from twofold.projections.folding import Folding
-from twofold.projections.group import Page, groups_of
+from twofold.projections.group import Group, Page, groups_of
 from twofold.projections.lot import Lot
 from twofold.projections.parking import Parked, parked_by
 from twofold.projections.port import Advance, ReadStore
@@ -34,6 +34,7 @@ class Projector:
     """Keeps read models up to date. It remembers at most ``rows_max`` rows in all, so that hot ones are not loaded.
 
     A key that cannot be folded is parked, at most ``parked_max`` of each read model; then it stops.
+    ``groups`` says how the projections go together, where that is not what they say themselves.
     ``changed`` is told which tables' rows are others now, before anybody hears that the subscription has advanced.
     """
 
@@ -43,6 +44,7 @@ class Projector:
         projections: Collection[Projection],
         sql_projections: Collection[SqlProjection] = (),
         *,
+        groups: Sequence[Group] | None = None,
         changed: Callable[[Collection[str]], None] = lambda tables: None,
         rows_max: int = 50_000,
         parked_max: int = 0,
@@ -50,7 +52,8 @@ class Projector:
         self._reads = reads
         self._tell = changed
         self._by_sql = {each.name: each for each in sql_projections}
-        self._groups = {group.name: group for group in groups_of(by_name(projections).values())}
+        found = groups_of(by_name(projections).values()) if groups is None else groups
+        self._groups = {group.name: group for group in found}
         self._folding = Folding(projections, rows_max=rows_max)
         self._lot = Lot(reads, projections, parked_max=parked_max)
 

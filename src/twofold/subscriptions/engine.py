@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection
 from contextlib import suppress
 
-from twofold.errors import NotFoundError, StoreError, StoreRefusedError
+from twofold.errors import NotFoundError, StoreError, StoreRefusedError, TwofoldError
 from twofold.messages import Registry
 from twofold.store.port import EventStore
 from twofold.subscriptions.cohort import Cohort
@@ -123,6 +123,10 @@ class Engine:
     def status(self) -> list[SubscriptionStatus]:
         """Every subscription that runs here, by name, against the newest head that was seen."""
         return [self._members[name].status(self._head) for name in sorted(self._members)]
+
+    def error_of(self, name: str) -> TwofoldError | None:
+        """What stopped this subscription here, or is being retried."""
+        return self._members[name].error
 
     async def observe(self) -> list[SubscriptionStatus]:
         """The same against the head as it is now, also of what other processes run."""

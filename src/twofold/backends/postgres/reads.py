@@ -7,11 +7,13 @@ from contextlib import suppress
 from typing import Any
 
 from twofold.backends.postgres.connection import Connection, Connections, quoted
+from twofold.backends.postgres.generations import drop, enter, generations_of, switch
 from twofold.backends.postgres.open_rows import PostgresRows, write_rows
 from twofold.backends.postgres.parked import Undone, forget_parked, let_go, letters_of, parked_of
 from twofold.backends.postgres.questions import Questions, secret_of
 from twofold.backends.postgres.tables import add_column, renew_words, statements
 from twofold.projections.amendment import Amendment, amendment, refuse_changed, refuse_partial_groups
+from twofold.projections.generations import Generation, Switch
 from twofold.projections.parking import Parked
 from twofold.projections.port import Advance, Found, Layout, Unparking
 from twofold.projections.table import Key, Table
@@ -95,6 +97,24 @@ class PostgresReads:
                 return True
         return False
 
+    async def generations(self, subscriptions: Collection[str]) -> Sequence[Generation]:
+        async with self._connections.connection() as connection:
+            return await generations_of(connection, subscriptions)
+
+    async def enter(self, generation: Generation, tables: Sequence[Table] = ()) -> bool:
+        async with self._connections.transaction() as connection:
+            await self._alone(connection)
+            return await enter(connection, generation, tables)
+
+    async def switch(self, change: Switch) -> bool:
+        async with self._connections.transaction() as connection:
+            return await switch(connection, change)
+
+    async def drop(self, generation: Generation, tables: Sequence[Table]) -> None:
+        async with self._connections.transaction() as connection:
+            await self._alone(connection)
+            await drop(connection, generation, tables)
+
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
         async with self._connections.connection() as connection:
             return {name: Note(*fields) for name, *fields in await connection.fetch(_SQL["notes"], list(names))}
@@ -122,7 +142,13 @@ class PostgresReads:
             await connection.execute(_SQL["create_schema"].format(schema=quoted(self._schema)))
             await connection.execute(_SQL["create_checkpoints"])
             await connection.execute(_SQL["create_errors"])
-            for name in ("create_read_models", "create_parked", "create_letters", "create_skipped"):
+            for name in (
+                "create_read_models",
+                "create_generations",
+                "create_parked",
+                "create_letters",
+                "create_skipped",
+            ):
                 await connection.execute(_SQL[name])
             await connection.execute(_SQL["create_secrets"])
             await connection.execute(_SQL["make_secret"])

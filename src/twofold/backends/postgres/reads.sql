@@ -143,6 +143,63 @@ create index if not exists {index} on {table} using gin ({words}) with (fastupda
 -- name: create_index
 create index if not exists {index} on {table} ({of}){where};
 
+-- name: create_generations
+-- Every build of the read models that share a subscription.
+create table if not exists twofold_generations (
+    subscription text collate "C" not null,
+    number bigint not null,
+    code text not null,
+    state text not null,
+    tables text[] not null,
+    started_at timestamptz not null default clock_timestamp(),
+    changed_at timestamptz not null default clock_timestamp(),
+    primary key (subscription, number)
+);
+
+-- name: rename_table
+alter table {table} rename to {other};
+
+-- name: rename_index
+alter index if exists {index} rename to {other};
+
+-- name: drop_table
+drop table if exists {table};
+
+-- name: places
+-- Held until the end of the transaction, so that nobody advances meanwhile. In order of names, as all who hold several.
+select name, position, epoch from twofold_checkpoints where name = any ($1::text[]) order by name for update;
+
+-- name: rename_checkpoint
+-- The epoch fences whoever ran it under either name.
+update twofold_checkpoints set name = $1, epoch = $2 where name = $3;
+
+-- name: rename_parked
+update twofold_parked set read_model = $1 where read_model = $2;
+
+-- name: rename_letters
+update twofold_letters set read_model = $1 where read_model = $2;
+
+-- name: rename_definition
+update twofold_read_models set name = $1 where name = $2;
+
+-- name: forget_definition
+delete from twofold_read_models where name = $1;
+
+-- name: generations
+select subscription, number, code, state, tables from twofold_generations
+where subscription = any ($1::text[]) order by subscription, number;
+
+-- name: enter_generation
+insert into twofold_generations (subscription, number, code, state, tables) values ($1, $2, $3, $4, $5)
+on conflict do nothing;
+
+-- name: change_generation
+update twofold_generations set code = $1, state = $2, tables = $3, changed_at = clock_timestamp()
+where subscription = $4 and number = $5;
+
+-- name: set_generation
+update twofold_generations set state = $1, changed_at = clock_timestamp() where subscription = $2 and number = $3;
+
 -- name: create_parked
 -- Keys of read models that take no events any more, since one that their fold could not take; ``key`` is JSON text.
 create table if not exists twofold_parked (

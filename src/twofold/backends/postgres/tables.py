@@ -86,7 +86,10 @@ def statements(table: Table) -> Statements:
                 _SQL["create_index"].format(index=quoted(index.name), of=_indexed(index), where=_where(index), **words)
                 for index in table.indexes
             ),
-            *(_SQL["create_words_index"].format(index=_words_index(table), **words) for _ in table.searchable[:1]),
+            *(
+                _SQL["create_words_index"].format(index=quoted(words_index(table.name)), **words)
+                for _ in table.searchable[:1]
+            ),
         ),
         select=_SQL["select_rows"].format(**words),
         load=_SQL["load_rows"].format(**words),
@@ -124,8 +127,9 @@ def find_statement(table: Table, column: str) -> str:
     return f"{statements(table).select} {_SQL['find_rows'].format(column=quoted(column), type=array)}"
 
 
-def _words_index(table: Table) -> str:
-    return quoted(fitting(f"{table.name}_{WORDS_COLUMN}_idx"))
+def words_index(table: str) -> str:
+    """The name of the index that finds rows of a table by words."""
+    return fitting(f"{table}_{WORDS_COLUMN}_idx")
 
 
 def _declared(column: Column) -> str:

@@ -12,6 +12,7 @@ import apsw
 import msgspec
 
 from twofold.backends.sqlite.connection import Database
+from twofold.backends.sqlite.generations import drop, enter, generations_of, switch
 from twofold.backends.sqlite.migrations import Schema
 from twofold.backends.sqlite.open_rows import SqliteRows, write
 from twofold.backends.sqlite.parked import Undone, forget_parked, let_go, letters_of, parked_of
@@ -26,6 +27,7 @@ from twofold.backends.sqlite.tables import (
 from twofold.backends.sqlite.transaction import transaction
 from twofold.backends.sqlite.writing import run_here
 from twofold.projections.amendment import Amendment, amendment, refuse_changed, refuse_partial_groups
+from twofold.projections.generations import Generation, Switch
 from twofold.projections.parking import Parked
 from twofold.projections.port import Advance, Found, Layout, Unparking
 from twofold.projections.table import Changes, Key, Table
@@ -114,6 +116,30 @@ class SqliteReads:
             return False
 
         return await self.database.run(work)
+
+    async def generations(self, subscriptions: Collection[str]) -> Sequence[Generation]:
+        return await self.database.read(lambda connection: generations_of(connection, subscriptions))
+
+    async def enter(self, generation: Generation, tables: Sequence[Table] = ()) -> bool:
+        def work(connection: apsw.Connection) -> bool:
+            with transaction(connection):
+                return enter(connection, generation, tables)
+
+        return await self.database.run(work)
+
+    async def switch(self, change: Switch) -> bool:
+        def work(connection: apsw.Connection) -> bool:
+            with transaction(connection):
+                return switch(connection, change)
+
+        return await self.database.run(work)
+
+    async def drop(self, generation: Generation, tables: Sequence[Table]) -> None:
+        def work(connection: apsw.Connection) -> None:
+            with transaction(connection):
+                drop(connection, generation, tables)
+
+        await self.database.run(work)
 
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
         wanted = msgspec.json.encode(list(names)).decode()

@@ -60,6 +60,9 @@ drop table if exists {search};
 create virtual table {search} using fts5 (
     {words}, content = {table}, content_rowid = twofold_id, tokenize = ascii, prefix = '1 2 3', columnsize = 0, detail = none
 );
+
+-- name: create_search_triggers
+-- They follow a row only when its words change.
 create trigger {inserted} after insert on {table} begin
     insert into {search} (rowid, {words}) values (new.twofold_id, new.{words});
 end;
@@ -70,6 +73,57 @@ create trigger {changed} after update of {words} on {table} when old.{words} <> 
     insert into {search} ({search}, rowid, {words}) values ('delete', old.twofold_id, old.{words});
     insert into {search} (rowid, {words}) values (new.twofold_id, new.{words});
 end;
+
+-- name: search_triggers
+select name from sqlite_schema where type = 'trigger' and tbl_name = ? and name like 'twofold_search_%';
+
+-- name: drop_trigger
+drop trigger {trigger};
+
+-- name: is_there
+select exists (select 1 from sqlite_schema where type = 'table' and name = ?);
+
+-- name: rename_table
+alter table {table} rename to {other};
+
+-- name: drop_table
+drop table if exists {table};
+
+-- name: place
+select position, epoch from twofold_checkpoints where name = ?;
+
+-- name: rename_checkpoint
+-- The epoch fences whoever ran it under either name.
+update twofold_checkpoints set name = ?, epoch = ? where name = ?;
+
+-- name: rename_parked
+update twofold_parked set read_model = ? where read_model = ?;
+
+-- name: rename_letters
+update twofold_letters set read_model = ? where read_model = ?;
+
+-- name: rename_definition
+update twofold_read_models set name = ? where name = ?;
+
+-- name: forget_definition
+delete from twofold_read_models where name = ?;
+
+-- name: generations
+select subscription, number, code, state, tables from twofold_generations
+where subscription in (select value from json_each(?)) order by subscription, number;
+
+-- name: enter_generation
+insert into twofold_generations (subscription, number, code, state, tables) values (?, ?, ?, ?, ?)
+on conflict do nothing;
+
+-- name: change_generation
+update twofold_generations
+set code = ?, state = ?, tables = ?, changed_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+where subscription = ? and number = ?;
+
+-- name: set_generation
+update twofold_generations set state = ?, changed_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+where subscription = ? and number = ?;
 
 -- name: made_by_others
 -- Indexes and triggers of a table that are not of its search.

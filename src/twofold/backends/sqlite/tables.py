@@ -62,10 +62,7 @@ def statements(table: Table) -> Statements:
     written = (*table.names, WORDS_COLUMN) if table.searchable else table.names
     others = [name for name in written if name not in table.key]
     words = {
-        "table": quoted(table.name),
-        "search": quoted(search_table(table)),
-        "words": WORDS_COLUMN,
-        **{when: quoted(f"{search_table(table)}_{when}") for when in ("inserted", "deleted", "changed")},
+        **search_words(table.name),
         "columns": names(table),
         "written": ", ".join(map(quoted, written)),
         "places": ", ".join("?" for _ in written),
@@ -75,7 +72,7 @@ def statements(table: Table) -> Statements:
         "update": f"update set {', '.join(map(_replaced, others))}" if others else "nothing",
     }
     return Statements(
-        create=_SQL["create_searchable_table" if table.searchable else "create_table"].format(**words),
+        create=";\n".join(_SQL[page].format(**words) for page in _pages(table)),
         indexes=tuple(
             _SQL["create_index"].format(index=quoted(index.name), of=_indexed(index), where=_where(index), **words)
             for index in table.indexes
@@ -86,6 +83,21 @@ def statements(table: Table) -> Statements:
         upsert=_SQL["write_rows"].format(**words),
         codec=Codec(table, _CONVERTERS),
     )
+
+
+def _pages(table: Table) -> tuple[str, ...]:
+    return ("create_searchable_table", "create_search_triggers") if table.searchable else ("create_table",)
+
+
+def search_words(table: str) -> dict[str, str]:
+    """What the statements about a table and its search call them."""
+    search = f"twofold_search_{table}"
+    return {
+        "table": quoted(table),
+        "search": quoted(search),
+        "words": WORDS_COLUMN,
+        **{when: quoted(f"{search}_{when}") for when in ("inserted", "deleted", "changed")},
+    }
 
 
 def names(table: Table) -> str:

@@ -1,0 +1,82 @@
+"""Generations of read models: made beside the one that serves, and exchanged with it by name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import msgspec
+
+from twofold.backends.postgres.connection import Connection, quoted
+from twofold.backends.postgres.tables import statements, words_index
+from twofold.projections.generations import Generation, Switch, beside, in_generation, numbered, subscription_of
+from twofold.projections.table import Table
+from twofold.store.pages import load_page
+
+_SQL = load_page("twofold.backends.postgres", "reads.sql")
+
+
+async def generations_of(connection: Connection, subscriptions: Collection[str]) -> list[Generation]:
+    found = await connection.fetch(_SQL["generations"], list(subscriptions))
+    return msgspec.convert([tuple(row) for row in found], list[Generation])
+
+
+async def enter(connection: Connection, generation: Generation, tables: Sequence[Table]) -> bool:
+    """Note a generation, and make its tables."""
+    about = generation.subscription, generation.number
+    what = generation.code, generation.state, list(generation.tables)
+    if await connection.execute(_SQL["enter_generation"], *about, *what) != "INSERT 0 1":
+        if generation.state == "building":
+            return False
+        await connection.execute(_SQL["change_generation"], *what, *about)
+    for table in tables:
+        made = beside(table, generation.number)
+        await _remove(connection, made.name)
+        await connection.execute(statements(made).create)
+        for index in statements(made).indexes:
+            await connection.execute(index)
+        definition = in_generation(table, generation.number).definition
+        await connection.execute(_SQL["remember_definition"], made.name, definition)
+    return True
+
+
+async def switch(connection: Connection, change: Switch) -> bool:
+    """Exchange two generations, if the new one may take over."""
+    name, old, new = change.subscription, change.old, change.new
+    rows = await connection.fetch(_SQL["places"], [name, subscription_of(name, new)])
+    places = {row[0]: (row[1], row[2]) for row in rows}
+    at, coming = places.get(name), places.get(subscription_of(name, new))
+    if coming is None or (at is not None and at[0] > coming[0] and not change.back):
+        return False
+    epoch = max(coming[1], at[1] if at is not None else 0) + 1
+    for table in change.tables:
+        await _rename(connection, table.name, numbered(table.name, old))
+        await _rename(connection, numbered(table.name, new), table.name)
+    await connection.execute(_SQL["rename_checkpoint"], subscription_of(name, old), epoch, name)
+    await connection.execute(_SQL["rename_checkpoint"], name, epoch, subscription_of(name, new))
+    await connection.execute(_SQL["remove_note"], name)
+    await connection.execute(_SQL["set_generation"], "retired", name, old)
+    await connection.execute(_SQL["set_generation"], "active", name, new)
+    return True
+
+
+async def drop(connection: Connection, generation: Generation, tables: Sequence[Table]) -> None:
+    """Remove the tables and what is known of them."""
+    for table in tables:
+        await _remove(connection, numbered(table.name, generation.number))
+    await connection.execute(_SQL["forget_checkpoint"], subscription_of(generation.subscription, generation.number))
+    await connection.execute(_SQL["set_generation"], "cancelled", generation.subscription, generation.number)
+
+
+async def _rename(connection: Connection, name: str, other: str) -> None:
+    """Let a table have another name, with everything that is known under its name."""
+    await connection.execute(_SQL["rename_table"].format(table=quoted(name), other=quoted(other)))
+    index, its_other = quoted(words_index(name)), quoted(words_index(other))
+    await connection.execute(_SQL["rename_index"].format(index=index, other=its_other))
+    for said in ("rename_parked", "rename_letters", "rename_definition"):
+        await connection.execute(_SQL[said], other, name)
+
+
+async def _remove(connection: Connection, name: str) -> None:
+    await connection.execute(_SQL["drop_table"].format(table=quoted(name)))
+    for said in ("forget_definition", "forget_every_parked", "forget_every_letter"):
+        await connection.execute(_SQL[said], name)

@@ -1,0 +1,97 @@
+"""Generations of read models: made beside the one that serves, and exchanged with it by name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import apsw
+import msgspec
+
+from twofold.backends.sqlite.tables import quoted, search_words, statements
+from twofold.projections.generations import Generation, Switch, beside, in_generation, numbered, subscription_of
+from twofold.projections.table import Table
+from twofold.store.pages import load_page
+
+_SQL = load_page("twofold.backends.sqlite", "reads.sql")
+
+
+def generations_of(connection: apsw.Connection, subscriptions: Collection[str]) -> list[Generation]:
+    wanted = msgspec.json.encode(list(subscriptions)).decode()
+    found = connection.execute(_SQL["generations"], (wanted,)).fetchall()
+    rows = [(*fields, msgspec.json.decode(str(tables))) for *fields, tables in found]
+    return msgspec.convert(rows, list[Generation])
+
+
+def enter(connection: apsw.Connection, generation: Generation, tables: Sequence[Table]) -> bool:
+    """Note a generation, and make its tables."""
+    about = generation.subscription, generation.number
+    names = msgspec.json.encode(generation.tables).decode()
+    connection.execute(_SQL["enter_generation"], (*about, generation.code, generation.state, names))
+    if connection.changes() == 0:
+        if generation.state == "building":
+            return False
+        connection.execute(_SQL["change_generation"], (generation.code, generation.state, names, *about))
+    for table in tables:
+        made = beside(table, generation.number)
+        _remove(connection, made.name)
+        connection.execute(statements(made).create)
+        for index in statements(made).indexes:
+            connection.execute(index)
+        definition = in_generation(table, generation.number).definition
+        connection.execute(_SQL["remember_definition"], (made.name, definition))
+    return True
+
+
+def switch(connection: apsw.Connection, change: Switch) -> bool:
+    """Exchange two generations, if the new one may take over."""
+    name, old, new = change.subscription, change.old, change.new
+    at, coming = _checkpoint(connection, name), _checkpoint(connection, subscription_of(name, new))
+    if coming is None or (at is not None and at[0] > coming[0] and not change.back):
+        return False
+    epoch = max(coming[1], at[1] if at is not None else 0) + 1
+    for table in change.tables:
+        _rename(connection, table.name, numbered(table.name, old))
+        _rename(connection, numbered(table.name, new), table.name)
+    connection.execute(_SQL["rename_checkpoint"], (subscription_of(name, old), epoch, name))
+    connection.execute(_SQL["rename_checkpoint"], (name, epoch, subscription_of(name, new)))
+    connection.execute(_SQL["remove_note"], (name,))
+    connection.execute(_SQL["set_generation"], ("retired", name, old))
+    connection.execute(_SQL["set_generation"], ("active", name, new))
+    return True
+
+
+def drop(connection: apsw.Connection, generation: Generation, tables: Sequence[Table]) -> None:
+    """Remove the tables and what is known of them."""
+    for table in tables:
+        _remove(connection, numbered(table.name, generation.number))
+    about = subscription_of(generation.subscription, generation.number)
+    connection.execute(_SQL["forget_checkpoint"], (about,))
+    connection.execute(_SQL["set_generation"], ("cancelled", generation.subscription, generation.number))
+
+
+def _checkpoint(connection: apsw.Connection, name: str) -> tuple[int, int] | None:
+    found = connection.execute(_SQL["place"], (name,)).fetchall()
+    places: list[tuple[int, int]] = msgspec.convert(found, list[tuple[int, int]])
+    return places[0] if places else None
+
+
+def _rename(connection: apsw.Connection, name: str, other: str) -> None:
+    """Let a table have another name, with its search and everything that is known under its name."""
+    words, others = search_words(name), search_words(other)
+    triggers = connection.execute(_SQL["search_triggers"], (name,)).fetchall()
+    for (trigger,) in triggers:
+        connection.execute(_SQL["drop_trigger"].format(trigger=quoted(str(trigger))))
+    connection.execute(_SQL["rename_table"].format(table=words["table"], other=others["table"]))
+    if triggers:
+        connection.execute(_SQL["rename_table"].format(table=words["search"], other=others["search"]))
+        connection.execute(_SQL["create_search_triggers"].format(**others))
+    for said in ("rename_parked", "rename_letters", "rename_definition"):
+        connection.execute(_SQL[said], (other, name))
+
+
+def _remove(connection: apsw.Connection, name: str) -> None:
+    words = search_words(name)
+    for table in ("search", "table"):
+        connection.execute(_SQL["drop_table"].format(table=words[table]))
+    for said in ("forget_definition", "forget_every_parked", "forget_every_letter"):
+        connection.execute(_SQL[said], (name,))

@@ -1,0 +1,104 @@
+"""The subscriber that fills a generation: it folds in memory, page after page, and writes in large steps."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from twofold.errors import FoldError, StoreRefusedError
+from twofold.projections.folding import Folding
+from twofold.projections.group import Group
+from twofold.projections.hoard import Hoard
+from twofold.projections.lot import Lot
+from twofold.projections.port import Advance, ReadStore
+from twofold.projections.projector import Projector
+from twofold.subscriptions import Advanced, Checkpoint, Delivery, Fenced, Note, Outcome
+
+ROWS_MAX = 100_000
+"""Rows that a rebuild keeps in memory: those that have changed and were not written yet, and as many that were."""
+
+
+class Builder:
+    """Fills the tables of one group. What it has not written yet is lost with it, and folded again from the checkpoint.
+
+    An event that cannot be folded, or a row that the database refuses, spoils the step in hand: that stretch is done
+    again as live events are, page by page, parking at most ``parked_max`` keys of each read model.
+    """
+
+    def __init__(self, reads: ReadStore, group: Group, *, rows_max: int = ROWS_MAX, parked_max: int = 0) -> None:
+        self._reads, self._group = reads, group
+        self._rows_max, self._parked_max = rows_max, parked_max
+        self._hoard = Hoard(reads, group.projections, rows_max=rows_max)
+        self._folding = Folding(group.projections, rows_max=rows_max * len(group.projections))
+        self._lot = Lot(reads, group.projections, parked_max=parked_max)
+        self._careful: Projector | None = None
+        self._careful_until = 0
+
+    @property
+    def interests(self) -> Mapping[str, frozenset[str]]:
+        return {self._group.name: self._group.types}
+
+    async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
+        found = await self._reads.checkpoints(names)
+        await self._lot.read([each.name for each in self._group.projections])
+        return found
+
+    async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
+        return await self._reads.notes(names)
+
+    async def note(self, name: str, note: Note | None) -> None:
+        await self._reads.note(name, note)
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        return [await self._take(each) for each in deliveries]
+
+    async def flush(self) -> bool:
+        """Write what is in memory. False, with all of that forgotten, when somebody else has moved the checkpoint."""
+        advance = self._hoard.advance
+        if advance is None:
+            return True
+        try:
+            (saved,) = await self._reads.save([advance])
+        except StoreRefusedError:
+            self._begin_again(careful_until=advance.end.position)
+            return False
+        if not saved:
+            self._begin_again()
+            return False
+        self._hoard.clear()
+        return True
+
+    async def _take(self, delivery: Delivery) -> Outcome:
+        if delivery.start.position < self._careful_until:
+            return await self._take_carefully(delivery)
+        if self._careful is not None:
+            self._careful = None
+            await self._lot.read([each.name for each in self._group.projections])
+        try:
+            page, changes = await self._folding.changed(
+                self._hoard, self._group, delivery.events, self._lot.of(self._group)
+            )
+        except FoldError as failed:
+            self._begin_again(careful_until=failed.position)
+            return Fenced()
+        except BaseException:
+            self._begin_again()
+            raise
+        letters = page.letters if page.parks else ()
+        self._hoard.add(Advance(delivery.name, delivery.start, delivery.end, changes, letters=letters), page)
+        self._folding.keep(page)
+        return Fenced() if self._hoard.is_full and not await self.flush() else Advanced()
+
+    async def _take_carefully(self, delivery: Delivery) -> Outcome:
+        if self._careful is None:
+            self._careful = Projector(
+                self._reads, self._group.projections, groups=[self._group], parked_max=self._parked_max
+            )
+            await self._careful.checkpoints([self._group.name])
+        (outcome,) = await self._careful.deliver([delivery])
+        return outcome
+
+    def _begin_again(self, *, careful_until: int = 0) -> None:
+        """Forget what was not written: the checkpoint says where to go on."""
+        self._hoard.clear()
+        self._folding.forget(self._group)
+        self._careful_until = max(self._careful_until, careful_until)

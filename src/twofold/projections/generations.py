@@ -1,0 +1,81 @@
+"""Generations: a read model is built anew beside the one that serves, in tables of its own, and then takes its place."""
+
+from __future__ import annotations
+
+import copy
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from twofold.projections.group import Group
+from twofold.projections.indexes import fitting
+from twofold.projections.projection import Projection
+from twofold.projections.table import Table
+
+State: TypeAlias = Literal["building", "active", "retired", "cancelled"]
+
+
+class Generation(msgspec.Struct, frozen=True, array_like=True):
+    """One build of the read models that share a subscription; numbers rise by one and are never used again.
+
+    ``code`` is the fingerprint of the folds that made it; ``tables`` are the names of its read models.
+    """
+
+    subscription: str
+    number: int
+    code: str
+    state: State
+    tables: tuple[str, ...]
+
+
+class Switch(msgspec.Struct, frozen=True):
+    """The change from one generation to another, of the ``tables`` of the read models (as they are named when active).
+
+    ``old`` and ``new`` are numbers. What was active is kept beside as ``old``. ``back`` lets the new one stand before the
+    old one's position, as a generation does that was retired.
+    """
+
+    subscription: str
+    old: int
+    new: int
+    tables: tuple[Table, ...]
+    back: bool = False
+
+
+def numbered(name: str, number: int) -> str:
+    """The name of something that belongs to one generation, where the active one has ``name`` itself."""
+    return fitting(f"{name}__{number}")
+
+
+def subscription_of(name: str, number: int) -> str:
+    """The name of the checkpoint of a generation that is not active."""
+    return f"{name}@{number}"
+
+
+def in_generation(table: Table, number: int) -> Table:
+    """The table of the active generation with this number: its indexes are called after it, because they stay when tables
+    change their names."""
+    if number <= 1:
+        return table
+    indexes = tuple(msgspec.structs.replace(index, name=numbered(index.name, number)) for index in table.indexes)
+    return msgspec.structs.replace(table, indexes=indexes)
+
+
+def beside(table: Table, number: int) -> Table:
+    """The same table while it stands beside the active one."""
+    return msgspec.structs.replace(
+        in_generation(table, number),
+        name=numbered(table.name, number),
+        group=subscription_of(table.subscription, number),
+    )
+
+
+def built_beside(group: Group, number: int) -> Group:
+    """The group as it folds a generation that is not active."""
+
+    def with_table(projection: Projection) -> Projection:
+        other = copy.copy(projection)
+        other.table = beside(projection.table, number)
+        return other
+
+    return Group(subscription_of(group.name, number), tuple(map(with_table, group.projections)))

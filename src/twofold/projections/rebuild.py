@@ -1,0 +1,111 @@
+"""A rebuild: the next generation is filled beside the one that serves, and takes its place when it is level."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from twofold.errors import StoreUnavailableError, TwofoldError
+from twofold.messages import Registry
+from twofold.projections.builder import ROWS_MAX, Builder
+from twofold.projections.generations import Generation, Switch, built_beside
+from twofold.projections.group import Group
+from twofold.projections.port import ReadStore
+from twofold.store.port import EventStore
+from twofold.subscriptions import Engine
+from twofold.subscriptions.patience import backoff_seconds
+
+PAGE_MAX = 5000
+"""Events in a page of a rebuild: as long as the live folds of the same process can wait for one."""
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a rebuild has come: positions of the log, events per second, and seconds left at that rate."""
+
+    subscription: str
+    number: int
+    position: int
+    head: int
+    rate: float
+    left_seconds: float | None
+
+
+Tell = Callable[[Progress], None]
+
+
+class Rebuild:
+    """Builds one generation of a group. It may be killed at any moment, and goes on where it has written."""
+
+    def __init__(
+        self,
+        log: EventStore,
+        registry: Registry,
+        reads: ReadStore,
+        group: Group,
+        generation: Generation,
+        *,
+        page_max: int = PAGE_MAX,
+        rows_max: int = ROWS_MAX,
+        parked_max: int = 0,
+        tell: Tell = lambda progress: None,
+        brake: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._log, self._reads, self._group, self.generation = log, reads, group, generation
+        self._beside = built_beside(group, generation.number)
+        self._builder = Builder(reads, self._beside, rows_max=rows_max, parked_max=parked_max)
+        self._engine = Engine(log, registry, self._builder, page_max=page_max)
+        self._tell, self._brake = tell, brake
+        self._began = time.monotonic(), 0
+
+    @property
+    def beside(self) -> Group:
+        """The group as it is built: over tables of its own."""
+        return self._beside
+
+    async def catch_up(self) -> None:
+        """Fold everything up to the head, and write it.
+
+        Raises the ``FoldError`` of an event that no key can be parked for, and the databases' errors.
+        """
+        failures = 0
+        while True:
+            try:
+                if not await self._step() and await self._builder.flush():
+                    return
+                failures = 0
+            except StoreUnavailableError:
+                failures += 1
+                await asyncio.sleep(backoff_seconds(failures))
+
+    async def switch(self, old: int) -> None:
+        """Take the place of generation ``old``, catching up as often as that moves on."""
+        tables = tuple(projection.table for projection in self._group.projections)
+        while not await self._reads.switch(Switch(self._group.name, old, self.generation.number, tables)):
+            await self.catch_up()
+
+    async def close(self) -> None:
+        """Write what is in memory, so that the next one goes on from there."""
+        await self._builder.flush()
+        await self._engine.stop()
+
+    async def _step(self) -> bool:
+        more = await self._engine.step()
+        (status,) = self._engine.status()
+        if status.state == "stopped":
+            raise self._engine.error_of(status.name) or TwofoldError(f"{status.name} has stopped")
+        self._tell(self._progress(status.position, status.head))
+        if self._brake is not None:
+            await self._brake()
+        return more
+
+    def _progress(self, position: int, head: int) -> Progress:
+        at, first = self._began
+        if not first:
+            self._began = at, first = time.monotonic(), position
+        seconds = time.monotonic() - at
+        rate = (position - first) / seconds if seconds > 0 else 0.0
+        left = (head - position) / rate if rate > 0 else None
+        return Progress(self._group.name, self.generation.number, position, head, round(rate, 1), left)

@@ -1,0 +1,266 @@
+"""A rebuild fills the next generation beside the one that serves; it may be killed, and takes over without a gap or an empty table."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.projections.school import EVENTS, ChildAdded, CourseBooked, FamilyEnrolled
+from tests.read_stores import KINDS, append, opened, registry_of
+from twofold.errors import FoldError
+from twofold.messages import Event, Indexed, Key, evolve, stored_as
+from twofold.messages.markers import Searchable
+from twofold.projections import REMOVED, Projection, Projector, ReadModel, ReadStore, Removed, define, groups_of
+from twofold.projections.generations import Generation, Switch, in_generation, numbered
+from twofold.projections.rebuild import Progress, Rebuild
+from twofold.subscriptions import Engine
+from twofold.testing.memory import MemoryLog
+
+REGISTRY = registry_of(*EVENTS)
+
+
+def families(*poison: str, extra: bool = False) -> Projection:
+    @stored_as("families")
+    class Families(ReadModel):
+        family_id: Key[str]
+        name: Indexed[str] = ""
+        words: Searchable[str] = ""
+        children: list[str] = []
+        shouted: str = ""
+
+        @evolve
+        def was_enrolled(self, event: FamilyEnrolled) -> None:
+            self.name = self.words = event.name
+            self.shouted = event.name.upper() if extra else ""
+
+        @evolve
+        def was_added(self, event: ChildAdded) -> Removed | None:
+            if event.name in poison:
+                raise ValueError(f"no {event.name}")
+            if event.name == "gone":
+                return REMOVED
+            self.children.append(event.name)
+            return None
+
+        @evolve(where="name", key=lambda event: event.course)
+        def was_booked(self, event: CourseBooked) -> None:
+            self.children.append(f"booked {event.course}")
+
+    return define(Families)
+
+
+class Bench:
+    """One log, one read store, a live engine and rebuilds beside it."""
+
+    def __init__(self, reads: ReadStore) -> None:
+        self.reads, self.log = reads, MemoryLog()
+        self.count = 0
+
+    async def add(self, *events: tuple[str, Event]) -> None:
+        for stream, event in events:
+            await append(self.log, stream, event)
+
+    async def fill(self, families: int = 6, rounds: int = 20) -> None:
+        for number in range(families):
+            await self.add((f"family-{number}", FamilyEnrolled(name="Ada" if number % 2 else "Bob")))
+        for turn in range(rounds):
+            name = "gone" if turn % 7 == 6 else f"child {turn}"
+            await self.add((f"family-{turn % families}", ChildAdded(name=name)))
+            if turn % 5 == 0:
+                await self.add(("course-1", CourseBooked(course="Ada", families=[])))
+
+    async def live(self, projection: Projection) -> Engine:
+        await self.reads.install([projection.table])
+        return Engine(self.log, REGISTRY, Projector(self.reads, [projection], parked_max=10), page_max=5)
+
+    async def rebuild(self, projection: Projection, number: int = 2, **options: Any) -> Rebuild:
+        (group,) = groups_of([projection])
+        generation = Generation(group.name, number, "code", "building", (projection.name,))
+        await self.reads.enter(generation, [projection.table])
+        return Rebuild(self.log, REGISTRY, self.reads, group, generation, **{"page_max": 7, **options})
+
+    async def rows(self, projection: Projection) -> dict[Any, Any]:
+        found = await self.reads.select(projection.table, "", {})
+        return {row.family_id: row for row in found}
+
+    async def told(self, projection: Projection) -> dict[Any, str]:
+        """The rows as text: the same whichever version of the class they are of."""
+        return {key: str(row) for key, row in (await self.rows(projection)).items()}
+
+
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgres":
+        found: str = request.getfixturevalue("postgres_url")
+        return found
+    return "sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path}/shop.db"
+
+
+@pytest.fixture
+async def bench(url: str) -> AsyncGenerator[Bench]:
+    async with opened(url) as reads:
+        yield Bench(reads)
+
+
+@pytest.mark.parametrize("rows_max", [1, 4, 1000])
+async def test_what_is_built_beside_is_what_the_live_fold_gives(bench: Bench, rows_max: int) -> None:
+    await bench.fill()
+    live = await bench.live(families())
+    await live.settle()
+    expected = await bench.told(families())
+    again = families()
+    rebuild = await bench.rebuild(again, rows_max=rows_max)
+    await rebuild.catch_up()
+    assert await bench.told(families()) == expected
+    await rebuild.switch(1)
+    assert await bench.told(again) == expected
+    (old,) = (await bench.reads.query("select count(*) from families__1", {}),)
+    assert old.rows[0][0] == len(expected)
+
+
+async def test_live_writes_go_on_and_the_live_worker_goes_on_with_the_new_generation(bench: Bench) -> None:
+    await bench.fill()
+    projection = families()
+    live = await bench.live(projection)
+    await live.settle()
+    rebuild = await bench.rebuild(projection)
+    await rebuild.catch_up()
+    await bench.add(("family-1", ChildAdded(name="while it was built")))
+    await live.settle()
+    await rebuild.switch(1)
+    await bench.add(("family-1", ChildAdded(name="after the switch")))
+    await live.settle()
+    assert (await bench.rows(projection))["1"].children[-2:] == ["while it was built", "after the switch"]
+    assert (await bench.reads.checkpoints(["families"]))["families"].position == (await bench.log.head()).position
+
+
+async def test_a_generation_that_is_behind_cannot_take_over(bench: Bench) -> None:
+    await bench.fill()
+    projection = families()
+    live = await bench.live(projection)
+    rebuild = await bench.rebuild(projection)
+    await rebuild.catch_up()
+    await bench.add(("family-1", ChildAdded(name="later")))
+    await live.settle()
+    assert not await bench.reads.switch(Switch("families", 1, 2, (projection.table,)))
+    await rebuild.switch(1)
+    assert (await bench.rows(projection))["1"].children[-1] == "later"
+
+
+async def test_a_killed_rebuild_goes_on_where_it_has_written(bench: Bench) -> None:
+    await bench.fill(rounds=40)
+    projection = families()
+    live = await bench.live(projection)
+    await live.settle()
+    told: list[Progress] = []
+
+    class Killed(Exception):  # noqa: N818 - a kill, not an error
+        pass
+
+    def tell(progress: Progress) -> None:
+        told.append(progress)
+        if len(told) == 5:
+            raise Killed
+
+    first = await bench.rebuild(projection, rows_max=5, tell=tell)
+    with pytest.raises(Killed):
+        await first.catch_up()
+    kept = (await bench.reads.checkpoints(["families@2"]))["families@2"].position
+    assert 0 < kept <= told[-1].position
+    (group,) = groups_of([projection])
+    second = Rebuild(bench.log, REGISTRY, bench.reads, group, first.generation, page_max=7)
+    await second.catch_up()
+    await second.switch(1)
+    await live.settle()
+    fresh = families()
+    async with opened("sqlite://") as other:
+        await other.install([fresh.table])
+        await Engine(bench.log, REGISTRY, Projector(other, [fresh])).settle()
+        expected = {row.family_id: str(row) for row in await other.select(fresh.table, "", {})}
+    assert await bench.told(projection) == expected
+
+
+async def test_poison_parks_its_key_in_the_new_generation_and_nothing_else_is_missing(bench: Bench) -> None:
+    await bench.fill()
+    await bench.add(("family-1", ChildAdded(name="Poison")), ("family-1", ChildAdded(name="after")))
+    await bench.add(("family-2", ChildAdded(name="fine")))
+    broken = families("Poison")
+    live = await bench.live(broken)
+    await live.settle()
+    expected = await bench.told(broken)
+    rebuild = await bench.rebuild(broken, parked_max=5)
+    await rebuild.catch_up()
+    await rebuild.switch(1)
+    assert await bench.told(broken) == expected
+    (parked,) = await bench.reads.parked(["families"])
+    assert parked.key == '"1"'
+    assert len(await bench.reads.letters("families", '"1"')) == 2
+    assert len(await bench.reads.parked(["families__1"])) == 1
+
+
+async def test_an_event_that_nothing_can_be_parked_for_ends_the_rebuild_and_the_old_one_serves_on(bench: Bench) -> None:
+    await bench.fill()
+    live = await bench.live(families())
+    await live.settle()
+    expected = await bench.told(families())
+    rebuild = await bench.rebuild(families("child 3"), parked_max=0)
+    with pytest.raises(FoldError, match="no child 3"):
+        await rebuild.catch_up()
+    assert await bench.told(families()) == expected
+
+
+async def test_the_old_generation_can_be_taken_back_and_catches_up(bench: Bench) -> None:
+    await bench.fill()
+    projection = families()
+    live = await bench.live(projection)
+    await live.settle()
+    rebuild = await bench.rebuild(projection)
+    await rebuild.catch_up()
+    await rebuild.switch(1)
+    await bench.add(("family-1", ChildAdded(name="later")))
+    await live.settle()
+    assert await bench.reads.switch(Switch("families", 2, 1, (projection.table,), back=True))
+    await bench.add(("family-2", ChildAdded(name="even later")))
+    await live.settle()
+    assert (await bench.rows(projection))["1"].children[-1] == "later"
+    states = [(each.number, each.state) for each in await bench.reads.generations(["families"])]
+    assert states == [(2, "retired")]
+
+
+async def test_a_rebuilt_table_is_searched_and_indexed_as_before(bench: Bench) -> None:
+    await bench.fill()
+    projection = families()
+    live = await bench.live(projection)
+    await live.settle()
+    rebuild = await bench.rebuild(projection)
+    await rebuild.catch_up()
+    await rebuild.switch(1)
+    await bench.reads.install([in_generation(projection.table, 2)])
+    await bench.add(("family-9", FamilyEnrolled(name="Zoe")))
+    await live.settle()
+    tail = "where matches(families, :text) order by family_id"
+    found = [row.family_id for row in await bench.reads.select(projection.table, tail, {"text": "zo"})]
+    assert found == ["9"]
+    assert len(await bench.reads.select(projection.table, tail, {"text": "ad"})) >= 2
+
+
+async def test_a_cancelled_generation_leaves_nothing_but_its_number(bench: Bench) -> None:
+    await bench.fill()
+    projection = families()
+    live = await bench.live(projection)
+    await live.settle()
+    rebuild = await bench.rebuild(projection)
+    await rebuild.catch_up()
+    await bench.reads.drop(rebuild.generation, [projection.table])
+    assert await bench.reads.checkpoints(["families@2"]) == {}
+    assert [each.state for each in await bench.reads.generations(["families"])] == ["cancelled"]
+    assert not await bench.reads.enter(rebuild.generation)
+
+
+def test_names_of_generations_fit_whatever_the_name_is() -> None:
+    assert numbered("families", 2) == "families__2"
+    assert len(numbered("f" * 63, 2)) == 63
+    assert numbered("f" * 63, 2) != numbered("f" * 63, 3)

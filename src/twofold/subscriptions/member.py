@@ -70,9 +70,9 @@ class Member:
         """How it fares here."""
         return self._status(head, self._state(head), note_of(self.error, self.position) if self.error else None)
 
-    def elsewhere(self, head: int) -> SubscriptionStatus:
-        """How it fares in whatever process runs it, as far as one can see from here."""
-        if self.stopped:
+    def elsewhere(self, head: int, *, is_inline: bool = False) -> SubscriptionStatus:
+        """How it fares in whatever process runs it, as far as one can see from here. Each append runs what is inline."""
+        if self.stopped or (is_inline and self.position >= head):
             return self.status(head)
         if self.noted is not None and self.noted.position == self.position:
             return self._status(head, "stopped", self.noted)

@@ -104,10 +104,10 @@ class Connections:
         )
 
     def transaction(
-        self, *, read_only: bool = False, isolation: Isolation = "read_committed"
+        self, *, read_only: bool = False, isolation: Isolation = "read_committed", translated: Translated = failure
     ) -> AbstractAsyncContextManager[Connection]:
         """A connection in a transaction that is committed at the end, or rolled back when the block raises."""
-        return self._begun(isolation, read_only, failure)
+        return self._begun(isolation, read_only, translated)
 
     async def connect(self) -> asyncpg.Connection[asyncpg.Record]:
         """One connection outside the pool, for whoever keeps it. The driver's own errors pass."""

@@ -358,6 +358,7 @@ class _Live:
         self.strong = [group for group in groups_of(app.parts.projections) if group.strong]
         self.changes = changes
         self.engine = Engine(rooms.log, app.registry, projector, inline=[group.name for group in self.strong])
+        rooms.reads.on_loss(self.engine.doubt)
         self.desk = Desk(
             Sources(rooms.asked, app.parts.projections, app.parts.sql_projections, self, self.moments),
             app.parts.answerers,

@@ -143,6 +143,10 @@ class ReadStore(AskedStore, Rows, Protocol):
         """
         ...
 
+    def on_loss(self, listener: Callable[[], None]) -> None:
+        """Call it when a connection is lost: behind that may be a crash, which has rewound what had been seen."""
+        ...
+
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
         """What stopped these subscriptions; those without a note are not in it."""
         ...

@@ -60,6 +60,7 @@ class Cohort:
         """Take one page to its end. Returns the position up to which the log is now known."""
         self.members += self._joining
         self._joining = []
+        await self._look_again([member for member in self.members if member.doubt is not None])
         if self.inline and await self._was_moved_to(head):
             return head
         batch = await self._pages.after(self.position, frozenset().union(*(member.types for member in self.members)))
@@ -105,6 +106,18 @@ class Cohort:
             self.members = [member for member in self.members if not member.stopped]
         if fenced:
             await self._follow_others(fenced)
+
+    async def _look_again(self, members: list[Member]) -> None:
+        """Stand where the database does after a crash, and remember nothing of what it has lost."""
+        doubts = [member.doubt for member in members]
+        found = await self._subscriber.checkpoints([member.name for member in members]) if members else {}
+        for member, doubt in zip(members, doubts, strict=True):
+            at = found.get(member.name) or _before_everything(member.checkpoint)
+            if at != member.checkpoint:
+                self._subscriber.forget(member.name)
+            if member.doubt is doubt:
+                member.doubt = None
+            member.advance(at)
 
     async def _note(self, stopped: list[tuple[Member, TwofoldError]]) -> None:
         """Keep why some stopped, and that others go on. Members stop last: what fails here is done again."""

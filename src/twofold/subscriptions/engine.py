@@ -95,6 +95,13 @@ class Engine:
             await cohort.close()
         self._tasks, self._cohorts, self._members = [], [], {}
 
+    def doubt(self) -> None:
+        """Look again before anybody relies on what was seen: a crash may have rewound the subscriber's database."""
+        for member in self._members.values():
+            member.doubt = object()
+        for cohort in self._cohorts:
+            cohort.news.set()
+
     async def step(self) -> bool:
         """Take one page for each cohort, by hand. Whether there is more to do. Errors of the databases are raised."""
         if not self._members:

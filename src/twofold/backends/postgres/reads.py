@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from twofold.backends.postgres.connection import Connection, Connections, quoted
@@ -73,6 +73,10 @@ class PostgresReads:
     async def save(self, advances: Sequence[Advance]) -> list[bool]:
         async with self._connections.transaction() as connection:
             return await PostgresRows(connection).save(advances)
+
+    def on_loss(self, listener: Callable[[], None]) -> None:
+        self._connections.on_loss(listener)
+        self._questions.on_loss(listener)
 
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
         async with self._connections.connection() as connection:

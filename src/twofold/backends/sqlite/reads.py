@@ -121,6 +121,9 @@ class SqliteReads:
             if some := [thing for thing in things if self._home(name_of(thing)) is database]:
                 yield database, some
 
+    def on_loss(self, listener: Callable[[], None]) -> None:
+        """Nothing to tell: what takes the file back takes this process, too."""
+
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
         wanted = msgspec.json.encode(list(names)).decode()
 

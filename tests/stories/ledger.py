@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+from collections import Counter
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from typing import Annotated
 
 from twofold import (
@@ -123,3 +127,35 @@ def bank(store: str, *, background: bool = True) -> App:
 def without_balances(store: str) -> App:
     """Another version of the program, which knows nothing of balances."""
     return App(Account, transfer, Follower, store=store)
+
+
+async def must_be_the_fold_of_the_log(app: App) -> None:
+    """The balances, asked for without any waiting, are what all events of the log add up to."""
+    totals: Counter[str] = Counter()
+    payments: Counter[str] = Counter()
+    async for recorded in app.events():
+        assert isinstance(recorded.event, Paid)
+        account = recorded.stream.partition("-")[2]
+        totals[account] += recorded.event.amount
+        payments[account] += 1
+    found = await app.ask(Balances())
+    assert found == [Balance(account=each, total=totals[each], payments=payments[each]) for each in sorted(payments)]
+
+
+def transfer_until_killed(said: Connection, url: str) -> None:
+    """Send transfers between few accounts from several tasks without end, and say each one that was acknowledged."""
+    asyncio.run(_transfer_until_killed(said, url))
+
+
+async def _transfer_until_killed(said: Connection, url: str) -> None:
+    async with bank(url) as app, asyncio.TaskGroup() as callers:
+        for number in range(8):
+            callers.create_task(_transfer(app, said, number))
+
+
+async def _transfer(app: App, said: Connection, number: int) -> None:
+    for turn in itertools.count():
+        receipt = await app.send(
+            Transfer(source=f"a{(number + turn) % 5}", target=f"a{(number * turn) % 5}", amount=2 * turn)
+        )
+        said.send(receipt.position)

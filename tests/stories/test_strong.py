@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,10 +17,11 @@ from tests.stories.ledger import (
     Pay,
     Transfer,
     bank,
+    must_be_the_fold_of_the_log,
     without_balances,
 )
 from tests.stories.processes import together
-from twofold import App, Receipt
+from twofold import Receipt
 from twofold.errors import FoldError, StoreRefusedError
 from twofold.projections.inline import GAP_MAX
 
@@ -146,17 +146,6 @@ async def test_it_cannot_be_in_another_database_than_the_log(store: str, tmp_pat
     elsewhere = bank(store).at(reads=f"sqlite:///{tmp_path}/elsewhere.db")
     with pytest.raises(StoreRefusedError, match="Leave out reads="):
         await elsewhere.start()
-
-
-async def must_be_the_fold_of_the_log(app: App) -> None:
-    totals: Counter[str] = Counter()
-    payments: Counter[str] = Counter()
-    async for recorded in app.events():
-        account = recorded.stream.partition("-")[2]
-        totals[account] += recorded.event.amount  # type: ignore[attr-defined]
-        payments[account] += 1
-    found = await app.ask(Balances())
-    assert found == [Balance(account=each, total=totals[each], payments=payments[each]) for each in sorted(payments)]
 
 
 def hammered(number: int, ready: Callable[[], object], url: str) -> int:

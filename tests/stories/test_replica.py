@@ -13,7 +13,7 @@ import pytest
 from tests.co_op import PARTS, FamilyView, GetFamily, enroll, pay
 from tests.own_server import Server, own_server
 from twofold import App, BehindError, Receipt
-from twofold.errors import InvalidInputError
+from twofold.errors import InvalidInputError, StoreRefusedError
 from twofold.store.port import Append, NewEvent
 
 
@@ -167,6 +167,12 @@ async def test_a_stopped_read_model_says_so_at_once(app: App) -> None:
     receipt = await app.send(pay("f-2", "5"))
     with pytest.raises(BehindError, match="cannot take FamilyEnrolled at position 1"):
         await paid(app, receipt)
+
+
+async def test_read_models_cannot_be_written_on_a_replica(pair: Pair) -> None:
+    with pytest.raises(StoreRefusedError, match="This server is a replica") as refused:
+        await App(*PARTS, store=pair.store, reads=pair.replica.url).start()
+    assert refused.value.reason == "replica"
 
 
 def test_only_postgres_has_replicas() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from twofold.backends.postgres.connection import Connection, Connections, quoted
 from twofold.backends.postgres.open_rows import PostgresRows
 from twofold.backends.postgres.questions import Questions, secret_of
+from twofold.backends.postgres.safety import refuse_unfit
 from twofold.backends.postgres.tables import add_column, renew_words, statements
 from twofold.projections.amendment import Amendment, amendment, refuse_changed, refuse_partial_groups
 from twofold.projections.port import Advance, Found, Layout
@@ -101,6 +102,7 @@ class PostgresReads:
 
     async def _prepare(self) -> None:
         async with self._connections.transaction() as connection:
+            await refuse_unfit(connection, self._connections.address)
             await self._alone(connection)
             await connection.execute(_SQL["create_schema"].format(schema=quoted(self._schema)))
             await connection.execute(_SQL["create_checkpoints"])

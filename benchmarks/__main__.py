@@ -17,7 +17,17 @@ from benchmarks import report
 from benchmarks.harness import FULL, QUICK, Claim, Effort, Result, measure, progress, staged
 from benchmarks.rooms import Backend, Rooms, opened
 
-FILES = ("append_64", "append_1", "append_bulk", "append_dcb", "load_10000", "read_all", "flat", "import_shop")
+FILES = (
+    "append_64",
+    "strong",
+    "append_1",
+    "append_bulk",
+    "append_dcb",
+    "load_10000",
+    "read_all",
+    "flat",
+    "import_shop",
+)
 FUNCTIONS = 40
 BACKENDS: tuple[Backend, ...] = ("sqlite", "postgres")
 

@@ -38,18 +38,15 @@ async def opened(url: str) -> AsyncGenerator[ReadStore]:
 
 async def append(log: EventStore, stream: str, *events: Event) -> int:
     """Append to any log without a decider; the position of the last one."""
-    new = tuple(
-        NewEvent(
-            stream,
-            name_of(type(event)),
-            version_of(type(event)),
-            encode(event),
-            encode({"event_id": f"{stream}/{number}", "recorded_at": datetime(2000, 1, 1, tzinfo=UTC)}),
-        )
-        for number, event in enumerate(events)
-    )
+    new = tuple(new_event(stream, event, f"{stream}/{number}") for number, event in enumerate(events))
     await log.append([Append(new)])
     return (await log.head()).position
+
+
+def new_event(stream: str, event: Event, event_id: str = "e") -> NewEvent:
+    """An event on its way into a log."""
+    metadata = encode({"event_id": event_id, "recorded_at": datetime(2000, 1, 1, tzinfo=UTC)})
+    return NewEvent(stream, name_of(type(event)), version_of(type(event)), encode(event), metadata)
 
 
 async def log_of(history: Sequence[tuple[str, Event]]) -> MemoryLog:

@@ -2,7 +2,7 @@
 
 what is said        Command, Event, Query, Key, Tag, Indexed, Searchable, stored_as, upcasts
 commands → events   Aggregate, Boundary, decide, decides, by, evolve, snapshots, Rejected
-events → rows       ReadModel, evolve, indexed, by, grouped, REMOVED
+events → rows       ReadModel, evolve, indexed, by, grouped, strong, REMOVED
 questions → answers answers, Reader, Page, Answer
 all together        App, Receipt; twofold.sync for scripts; twofold.testing for tests
 what went wrong     TwofoldError and everything below it, in twofold.errors
@@ -34,7 +34,17 @@ if TYPE_CHECKING:
         stored_as,
         upcasts,
     )
-    from twofold.projections import REMOVED, ReadModel, Removed, SetProjection, Writer, grouped, indexed, projects
+    from twofold.projections import (
+        REMOVED,
+        ReadModel,
+        Removed,
+        SetProjection,
+        Writer,
+        grouped,
+        indexed,
+        projects,
+        strong,
+    )
     from twofold.queries import Answer, Page, Reader, answers
     from twofold.store.criteria import Criteria
 
@@ -78,6 +88,7 @@ __all__ = [
     "indexed",
     "snapshots",
     "stored_as",
+    "strong",
     "upcasts",
 ]
 
@@ -86,7 +97,7 @@ _HOMES = {
     "twofold.deciders": "Aggregate Boundary Receipt decide decides snapshots",
     "twofold.errors": "BehindError ConflictError NotFoundError Rejected TwofoldError",
     "twofold.messages": "Command Event Indexed Key Metadata OpaqueEvent Query Recorded Searchable Tag Upcaster by evolve stored_as upcasts",
-    "twofold.projections": "REMOVED ReadModel Removed SetProjection Writer grouped projects indexed",
+    "twofold.projections": "REMOVED ReadModel Removed SetProjection Writer grouped projects indexed strong",
     "twofold.queries": "Answer Page Reader answers",
     "twofold.store.criteria": "Criteria",
 }

@@ -23,7 +23,7 @@ from twofold.errors import DefinitionError, InvalidInputError, StoreRefusedError
 from twofold.messages import Command, Context, Event, Query, Recorded
 from twofold.messages.codec import validated
 from twofold.parts import Parts, sort_parts
-from twofold.projections import Projector, ReadStore
+from twofold.projections import Inline, Projector, ReadStore, groups_of
 from twofold.queries import Answer, Desk, Moments, QuestionCount, Sources, TableChanges
 from twofold.rooms import Rooms, rooms_for
 from twofold.store.appender import Appender
@@ -132,7 +132,12 @@ class App:
         """
         if self._live is not None:
             raise TwofoldError("The app is started already", remedy="Start it once; many tasks may share it.")
-        rooms = rooms_for(self.places, migrate=self.settings.migrate, query_seconds=self.settings.query_seconds)
+        rooms = rooms_for(
+            self.places,
+            migrate=self.settings.migrate,
+            query_seconds=self.settings.query_seconds,
+            strong=any(projection.table.strong for projection in self.parts.projections),
+        )
         live = _Live(self, rooms)
         try:
             await live.open()
@@ -350,7 +355,10 @@ class _Live:
         self.history = History(self.states, rooms.log, app.registry)
         changes, self.moments = TableChanges(), Moments(rooms.log)
         projector = Projector(rooms.reads, app.parts.projections, app.parts.sql_projections, changed=changes.tell)
-        self.engine = Engine(rooms.log, app.registry, projector)
+        self.strong = [group for group in groups_of(app.parts.projections) if group.strong]
+        self.changes = changes
+        self.engine = Engine(rooms.log, app.registry, projector, inline=[group.name for group in self.strong])
+        rooms.reads.on_loss(self.engine.doubt)
         self.desk = Desk(
             Sources(rooms.asked, app.parts.projections, app.parts.sql_projections, self, self.moments),
             app.parts.answerers,
@@ -383,6 +391,9 @@ class _Live:
             tables,
             [projection.layout for projection in app.parts.sql_projections],
         )
+        if self.strong:
+            moved, changed = self.engine.moved, self.changes.tell
+            self.rooms.log.carry(Inline(self.strong, app.registry, self.head, moved=moved, changed=changed))
         if app.settings.background and (app.parts.projections or app.parts.sql_projections):
             await self.engine.start()
 
@@ -399,7 +410,8 @@ class _Live:
 
     def tells(self, names: Collection[str]) -> bool:
         """Whether each change of rows that questions find is told here: by this engine, over the database it writes."""
-        return self.rooms.asked is self.rooms.reads and self.engine.follows(names)
+        strong = {group.name for group in self.strong}  # These are changed by the appends of other processes too.
+        return self.rooms.asked is self.rooms.reads and strong.isdisjoint(names) and self.engine.follows(names)
 
     async def close(self) -> None:
         try:

@@ -181,13 +181,16 @@ class FoldError(TwofoldError):
     code = "fold"
     remedy = "Mend the fold, then start again: it resumes at this event."
 
-    def __init__(self, read_model: str, *, event_type: str, position: int, key: object, reason: str) -> None:
+    def __init__(
+        self, read_model: str, *, event_type: str, position: int, key: object, reason: str, remedy: str = ""
+    ) -> None:
         self.read_model = read_model
         self.event_type = event_type
         self.position = position
         self.key = key
         self.reason = reason
-        super().__init__(f"{read_model} cannot take {event_type} at position {position} (key: {key}): {reason}")
+        fact = f"{read_model} cannot take {event_type} at position {position} (key: {key}): {reason}"
+        super().__init__(fact, remedy=remedy)
 
 
 class QueryError(TwofoldError):

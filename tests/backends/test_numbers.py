@@ -139,6 +139,14 @@ SMALL = "key < 'e'"
         ("select cast(amount as double precision) * 2 from sale where key = 'a'", [[0.2]]),
         ("select share * amount from sale where key = 'c'", [[1e12]]),
         ("select lag(amount) over (order by key) + amount from sale where key < 'c' order by key desc limit 1", [["0.30"]]),
+        ("select sum(count) / 2, coalesce(sum(count), 0) / 2 from sale where key < 'c'",
+         [["1.5000000000000000", "1.5000000000000000"]]),
+        ("select sum(count) / count(*) + 0 from refund", [["0.50000000000000000000"]]),
+        ("select count / 2, 7 / 2 from sale where key = 'a'", [[0, 3]]),
+        ("select 0.1 + 0.2, amount from sale where key = 'a'", [["0.3", "0.10"]]),
+        ("select count * 0.1, amount from sale where key = 'b'", [["0.2", "0.20"]]),
+        ("select avg(count), avg(amount) from sale where key = 'b'", [["2.0000000000000000", "0.20000000000000000000"]]),
+        ("select key from sale group by key having sum(count) < sum(amount) order by key", [["c"], ["e"]]),
         # Names that the statement gives
         (
             "select method, total * 2 as twice from (select method, sum(amount) as total from sale group by method) t "
@@ -241,6 +249,36 @@ QUESTION = (
     "select sum(amount), avg(amount), min(amount), max(amount), sum(amount * price), sum(amount + price - 1.5), "
     "sum(distinct amount), avg(price), sum(amount) / nullif(sum(price), 0), round(avg(amount), 3) from sale"
 )
+
+
+LEAVES = st.sampled_from(["amount", "price", "count", "s.amount", "1", "3", "0.1", "2.50", "sum(amount) over ()"])
+EXPRESSIONS = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.builds("{} {} {}".format, inner, st.sampled_from("+-*"), inner),
+        st.builds("({} {} {})".format, inner, st.sampled_from("+-*"), inner),
+        st.builds("({}) / nullif(abs({} * amount), 0)".format, inner, LEAVES),
+        st.builds("-({})".format, inner),
+        st.builds("coalesce(price, {})".format, inner),
+        st.builds("case when {} > {} then {} else amount end".format, inner, inner, inner),
+        st.builds("round({} + amount, 2)".format, inner),
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(expressions=st.lists(EXPRESSIONS, min_size=4, max_size=12))
+async def test_random_expressions_give_the_same_numbers_on_both(expressions: list[str], postgres_url: str) -> None:
+    answers = []
+    for url in ("sqlite://", postgres_url):
+        async with opened(url) as reads:
+            await reads.install([SALE])
+            if not await reads.checkpoints(["sale"]):
+                await reads.save([step("sale", 0, 1, Changes(SALE, SALES[:4]))])
+            found = await answer(reads, f"select {', '.join(expressions)} from sale s order by key")
+            answers.append([[None if value is None else Decimal(str(value)) for value in row] for row in found])
+    assert answers[0] == answers[1]
 
 
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -72,6 +72,7 @@ def declared(*columns: str, where: str = "") -> Callable[[], type[ReadModel]]:
         (declared("key", "key desc"), "Odd has an index on one column twice: key, key"),
         (declared("key", where="numbr > 1"), "where 'numbr > 1', and 'numbr' is not a column"),
         (declared("key", where="number > random()"), "'random' is not a column"),
+        (declared("key", where="key like 'a%'"), "'like' is not a column"),  # SQLite has two senses of it.
         (declared("key", where="number > 1; drop table x"), "';' is not a column"),
         (declared("key", where="number > :min"), "':' is not a column"),
         (declared("key", where="number > 1 -- "), "'-' is not a column"),

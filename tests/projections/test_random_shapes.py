@@ -221,16 +221,22 @@ class Naive:
 
     def run(self, log: Sequence[Recorded[Any]]) -> None:
         for recorded in log:
-            before = {cls: {key: _reread(row) for key, row in kept.items()} for cls, kept in self.rows.items()}
-            try:
-                for cls in self.rows:
-                    handler = evolvers(cls).get(type(recorded.event))
-                    if handler is not None:
-                        self._take(cls, handler, recorded)
-            except Exception:  # noqa: BLE001 - whatever a fold raises ends it here.
-                self.rows = before
+            if not self.take(recorded):
                 return
             self.position = recorded.position
+
+    def take(self, recorded: Recorded[Any]) -> bool:
+        """Fold one event. False, with nothing changed, if a fold raises and parks no key."""
+        before = {cls: {key: _reread(row) for key, row in kept.items()} for cls, kept in self.rows.items()}
+        try:
+            for cls in self.rows:
+                handler = evolvers(cls).get(type(recorded.event))
+                if handler is not None:
+                    self._take(cls, handler, recorded)
+        except Exception:  # noqa: BLE001 - whatever a fold raises ends it here.
+            self.rows = before
+            return False
+        return True
 
     def _take(self, cls: type[ReadModel], handler: EvolveHandler, recorded: Recorded[Any]) -> None:
         for key in _keys(self.rows[cls], handler, recorded):

@@ -14,7 +14,9 @@ T = TypeVar("T")
 # Forked from a server that has imported everything and opened nothing: forty processes are there within a second.
 FORKS = multiprocessing.get_context("forkserver")
 ROOMS = [f"twofold.backends.{kind}.{room}" for kind in ("sqlite", "postgres") for room in ("log", "reads", "snapshots")]
-FORKS.set_forkserver_preload(["tests.stories.appending", "tests.stories.theatre", "tests.stories.till", *ROOMS])
+FORKS.set_forkserver_preload(
+    ["tests.stories.appending", "tests.stories.theatre", "tests.stories.till", "tests.stories.ledger", *ROOMS]
+)
 
 
 def start(work: Callable[..., None], *given: object) -> tuple[ForkServerProcess, Connection]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from tests.co_op import PARTS, GetFamily, enroll, pay
 from tests.own_server import Server, own_server
 from tests.stories.examination import positions
 from tests.stories.till import command_of, shop
-from twofold import App
+from twofold import App, Receipt
 
 SEED = 20110101
 
@@ -55,6 +57,25 @@ async def test_an_app_that_runs_through_a_crash_catches_up_by_itself(tmp_path: P
             await app.settle()
         head, level = await positions(log, server.url)
         assert level == [head, head]
+
+
+async def test_an_idle_app_whose_read_models_were_rewound_does_not_answer_from_before(tmp_path: Path) -> None:
+    with own_server(settings=LAZY) as server:
+        async with App(*PARTS, store=f"sqlite:///{tmp_path}/log.db", reads=server.url) as app:
+            receipt = await app.send(enroll("f-1"))
+            for amount in range(1, 21):
+                receipt = await app.send(pay("f-1", "1"))
+                assert await total(app, receipt) == amount
+            await asyncio.to_thread(server.crash)
+            await asyncio.to_thread(server.start)
+            assert await total(app, receipt) == 20
+            assert {each.position for each in await app.status()} == {21}
+
+
+async def total(app: App, after: Receipt) -> Decimal:
+    found = await app.ask(GetFamily(family_id="f-1"), after=after, wait_seconds=30)
+    assert found is not None
+    return found.total_paid
 
 
 async def crashed(server: Server, log: str, day: int, chance: random.Random) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from tests.co_op import PARTS, GetFamily, enroll, pay
 from tests.own_server import Server, own_server
 from twofold import App, Receipt
-from twofold.errors import InvalidInputError, StoreUnavailableError
+from twofold.errors import InvalidInputError, StoreRefusedError, StoreUnavailableError
 from twofold.subscriptions.status import State
 
 
@@ -81,6 +82,21 @@ async def test_a_read_database_that_is_away_is_said_at_the_start(tmp_path: Path)
             await app.start()
         assert refused.value.reason == "away"
         assert not app.is_started
+
+
+async def test_a_database_that_cannot_hold_every_text_is_refused(postgres_url: str, tmp_path: Path) -> None:
+    name = f"d_{uuid.uuid4().hex[:12]}"
+    connection = await asyncpg.connect(postgres_url.partition("&schema")[0])
+    await connection.execute(
+        f"create database {name} encoding 'SQL_ASCII' lc_collate 'C' lc_ctype 'C' template template0"
+    )
+    try:
+        reads = postgres_url.replace("/postgres?", f"/{name}?")
+        with pytest.raises(StoreRefusedError, match="The encoding is SQL_ASCII"):
+            await App(*PARTS, store=f"sqlite:///{tmp_path}/log.db", reads=reads).start()
+    finally:
+        await connection.execute(f"drop database {name} with (force)")
+        await connection.close()
 
 
 async def test_while_the_read_database_is_away_commands_go_on_and_questions_say_so(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
+from typing import NamedTuple
 
 import asyncpg
 import pytest
@@ -11,25 +13,41 @@ import pytest
 from tests.co_op import PARTS, FamilyView, GetFamily, enroll, pay
 from tests.own_server import Server, own_server
 from twofold import App, BehindError, Receipt
-from twofold.errors import InvalidInputError
+from twofold.errors import InvalidInputError, StoreRefusedError
 from twofold.store.port import Append, NewEvent
 
 
-@pytest.fixture
-def primary() -> Iterator[Server]:
-    with own_server() as server:
-        yield server
+class Pair(NamedTuple):
+    """A server and the one that repeats it. A test has schemas of its own there."""
+
+    primary: Server
+    replica: Server
+    schemas: str = ""
+
+    @property
+    def store(self) -> str:
+        return f"{self.primary.url}&{self.schemas}"
+
+    def app(self, *, background: bool = True) -> App:
+        return App(*PARTS, store=self.store, replica=self.replica.url, background=background)
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Pair]:
+    with own_server() as primary, own_server(repeats=primary) as replica:
+        yield Pair(primary, replica)
 
 
 @pytest.fixture
-def replica(primary: Server) -> Iterator[Server]:
-    with own_server(repeats=primary) as server:
-        yield server
+async def pair(servers: Pair) -> AsyncIterator[Pair]:
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    yield servers._replace(schemas=f"schema={name}&read_schema={name}_r")
+    await resume(servers.replica)  # Whatever became of the test, the next one finds it running.
 
 
 @pytest.fixture
-async def app(primary: Server, replica: Server) -> AsyncIterator[App]:
-    async with App(*PARTS, store=primary.url, replica=replica.url) as started:
+async def app(pair: Pair) -> AsyncIterator[App]:
+    async with pair.app() as started:
         yield started
 
 
@@ -58,7 +76,7 @@ async def paid(app: App, after: Receipt | str | None, *, wait_seconds: float = 3
     return family.total_paid
 
 
-async def test_questions_are_answered_by_the_replica(app: App, replica: Server) -> None:
+async def test_questions_are_answered_by_the_replica(app: App, pair: Pair) -> None:
     receipt = await app.send(enroll("f-1"))
     assert await paid(app, receipt) == 0
     found = await app._started.rooms.asked.query("select pg_is_in_recovery() as there", {})
@@ -71,53 +89,69 @@ async def test_every_write_is_read_back_through_the_replica(app: App) -> None:
         assert await paid(app, await app.send(pay("f-1", "1"))) == number
 
 
-async def test_a_paused_replica_is_behind_at_its_own_position_and_then_answers(app: App, replica: Server) -> None:
+async def test_a_paused_replica_is_behind_at_its_own_position_and_then_answers(app: App, pair: Pair) -> None:
     first = await app.send(enroll("f-1"))
     assert await paid(app, first) == 0
-    await pause(replica)
+    await pause(pair.replica)
     receipt = await app.send(pay("f-1", "5"))
     await app.settle()
     with pytest.raises(BehindError) as late:
         await paid(app, receipt, wait_seconds=0.0)
     assert (late.value.read_model, late.value.position, late.value.wanted) == ("family_view", 1, 2)
     assert await paid(app, first) == 0, "what it has is enough for who asks for no more"
-    await resume(replica)
+    await resume(pair.replica)
     assert await paid(app, receipt) == 5
 
 
-async def test_who_carries_the_token_on_never_sees_time_go_back(app: App, primary: Server, replica: Server) -> None:
+async def test_who_carries_the_token_on_never_sees_time_go_back(app: App, pair: Pair) -> None:
     """From the primary to a replica that is paused: the token says what has been seen."""
     await app.send(enroll("f-1"))
     receipt = await app.send(pay("f-1", "5"))
     assert await paid(app, receipt) == 5
-    await pause(replica)
+    await pause(pair.replica)
     newer = await app.send(pay("f-1", "1"))
     await app.settle()
-    async with App(*PARTS, store=primary.url, background=False) as direct:
+    async with App(*PARTS, store=pair.store, background=False) as direct:
         assert await paid(direct, newer) == 6
     with pytest.raises(BehindError):
         await paid(app, newer.token, wait_seconds=0.0)
-    await resume(replica)
+    await resume(pair.replica)
     assert await paid(app, newer.token) == 6
 
 
-async def test_a_process_that_runs_nothing_waits_for_the_replica_too(
-    app: App, primary: Server, replica: Server
-) -> None:
-    async with App(*PARTS, store=primary.url, replica=replica.url, background=False) as asking:
+async def test_an_answer_is_as_fresh_as_the_replica_and_its_token_never_asks_for_less(app: App, pair: Pair) -> None:
+    first = await app.send(enroll("f-1"))
+    assert await paid(app, first) == 0
+    await pause(pair.replica)
+    receipt = await app.send(pay("f-1", "5"))
+    await app.settle()
+    late = await app.answer(GetFamily(family_id="f-1"))
+    assert late.position == 1
+    assert late.value is not None
+    assert late.value.total_paid == 0
+    assert await paid(app, late.token) == 0
+    await resume(pair.replica)
+    fresh = await app.answer(GetFamily(family_id="f-1"), after=receipt)
+    assert fresh.position == 2
+    assert fresh.value is not None
+    assert fresh.value.total_paid == 5
+
+
+async def test_a_process_that_runs_nothing_waits_for_the_replica_too(app: App, pair: Pair) -> None:
+    async with pair.app(background=False) as asking:
         receipt = await app.send(enroll("f-1"))
         assert await paid(asking, receipt) == 0
 
 
-async def test_a_replica_to_which_nothing_has_come_yet_is_behind(primary: Server, replica: Server) -> None:
-    await pause(replica)
-    async with App(*PARTS, store=primary.url, replica=replica.url) as app:
+async def test_a_replica_to_which_nothing_has_come_yet_is_behind(pair: Pair) -> None:
+    await pause(pair.replica)
+    async with pair.app() as app:
         receipt = await app.send(enroll("f-1"))
         await app.settle()
         with pytest.raises(BehindError) as late:
             await paid(app, receipt, wait_seconds=0.0)
         assert late.value.position == 0
-        await resume(replica)
+        await resume(pair.replica)
         assert await paid(app, receipt) == 0
 
 
@@ -133,6 +167,12 @@ async def test_a_stopped_read_model_says_so_at_once(app: App) -> None:
     receipt = await app.send(pay("f-2", "5"))
     with pytest.raises(BehindError, match="cannot take FamilyEnrolled at position 1"):
         await paid(app, receipt)
+
+
+async def test_read_models_cannot_be_written_on_a_replica(pair: Pair) -> None:
+    with pytest.raises(StoreRefusedError, match="This server is a replica") as refused:
+        await App(*PARTS, store=pair.store, reads=pair.replica.url).start()
+    assert refused.value.reason == "replica"
 
 
 def test_only_postgres_has_replicas() -> None:

@@ -37,7 +37,7 @@ async def trouble(app: App, reason: str) -> AsyncGenerator[None]:
     """Inside, the log's database cannot write."""
     begin, end, sqlstate = TROUBLES[reason]
     if isinstance(app.log, SqliteLog):
-        database = app.log._database
+        database = app.log.database
         await database.run(lambda writer: writer.execute(f"pragma {begin}").close())
         yield
         await database.run(lambda writer: writer.execute(f"pragma {end}").close())

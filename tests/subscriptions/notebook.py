@@ -39,6 +39,8 @@ class Notebook:
         self.pages: list[list[str]] = []
         self.failures: list[Exception] = []
         self.noted: dict[str, Note] = {}
+        self.forgotten: list[str] = []
+        self.looks_fail: list[Exception] = []
         self.notes_fail: list[Exception] = []
         self.stops_at: dict[str, int] = {}
         self.refuses_pages_with: int | None = None
@@ -52,6 +54,8 @@ class Notebook:
         return self._interests
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
+        if self.looks_fail:
+            raise self.looks_fail.pop(0)
         return {name: self.kept[name] for name in names if name in self.kept}
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
@@ -61,6 +65,9 @@ class Notebook:
             raise self.failures.pop(0)
         self.pages.append([delivery.name for delivery in deliveries])
         return [self._take(delivery) for delivery in deliveries]
+
+    def forget(self, name: str) -> None:
+        self.forgotten.append(name)
 
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
         return {name: self.noted[name] for name in names if name in self.noted}

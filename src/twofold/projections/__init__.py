@@ -3,11 +3,13 @@
 from twofold.projections.definition import by_name, define, table_of
 from twofold.projections.group import Group, Page, grouped, groups_of
 from twofold.projections.indexes import indexed
+from twofold.projections.inline import Inline
 from twofold.projections.model import REMOVED, ReadModel, Removed
 from twofold.projections.port import Advance, AskedStore, Found, Layout, ReadStore, Writer
 from twofold.projections.projection import Projection
 from twofold.projections.projector import Projector
 from twofold.projections.sql import PROJECTS, SetProjection, SqlProjection, projects, sql_projection
+from twofold.projections.strong import strong
 from twofold.projections.table import Changes, Column, Index, Key, Kind, Table
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "Found",
     "Group",
     "Index",
+    "Inline",
     "Key",
     "Kind",
     "Page",
@@ -40,5 +43,6 @@ __all__ = [
     "grouped",
     "groups_of",
     "indexed",
+    "strong",
     "table_of",
 ]

@@ -42,6 +42,9 @@ class Builder:
         await self._lot.read([each.name for each in self._group.projections])
         return found
 
+    def forget(self, name: str) -> None:
+        self._begin_again()
+
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
         return await self._reads.notes(names)
 

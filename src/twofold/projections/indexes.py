@@ -21,7 +21,7 @@ _COLUMN = re.compile(r"(\w+)(?:\s+(asc|desc))?", re.IGNORECASE)
 _TOKEN = re.compile(
     r"\s+|'(?:[^']|'')*'|\d+(?:\.\d+)?|(?P<word>[A-Za-z_]\w*)|(?!--|/\*)[-+*/()<>=,]|!=|(?P<odd>.)", re.DOTALL
 )
-_OPERATORS = frozenset(["and", "or", "not", "is", "null", "in", "between", "like", "true", "false"])
+_OPERATORS = frozenset(["and", "or", "not", "is", "null", "in", "between", "true", "false"])
 
 
 def indexed(*columns: str, where: str = "") -> Callable[[C], C]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TypeAlias
 
 import msgspec
@@ -20,8 +22,8 @@ GAP_MAX = 200
 """How many events that others appended without a read model are made up for inside an append. Further behind, it catches
 up in the background first: appends must stay short."""
 
-Told: TypeAlias = Callable[[Mapping[str, Checkpoint]], None]
-"""Is told where strong read models stand, after each commit that moved them."""
+Moved: TypeAlias = Callable[[Mapping[str, Checkpoint]], None]
+Changed: TypeAlias = Callable[[Collection[str]], None]
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -35,21 +37,30 @@ class Step(msgspec.Struct, frozen=True):
 class Inline:
     """The strong groups of an app. A log calls it inside each append; one flush at a time.
 
-    ``take_effect`` writes; then ``kept`` or ``undone`` says what became of the transaction, and ``tell`` passes it on. It
-    remembers at most ``rows_max`` rows.
+    ``take_effect`` writes; then ``kept`` or ``undone`` says what became of the transaction, and ``tell`` passes it on:
+    ``changed`` hears whose rows are others now, and then ``moved`` where the groups stand. It remembers at most
+    ``rows_max`` rows.
     """
 
     def __init__(
-        self, groups: Collection[Group], registry: Registry, head: Head, told: Told, *, rows_max: int = 50_000
+        self,
+        groups: Collection[Group],
+        registry: Registry,
+        head: Head,
+        *,
+        moved: Moved,
+        changed: Changed = lambda tables: None,
+        rows_max: int = 50_000,
     ) -> None:
         self._groups = sorted(groups, key=lambda group: group.name)
         self._types = frozenset[str]().union(*(group.types for group in groups))
         self._registry = registry
         self._start = Checkpoint.start(head)
-        self._told = told
+        self._moved, self._changed = moved, changed
         self._folding = Folding([each for group in groups for each in group.projections], rows_max=rows_max)
         self._stands: dict[str, Checkpoint] = {}
         self._steps: list[Step] = []
+        self._to_tell: deque[tuple[Mapping[str, Checkpoint], Collection[str]]] = deque()
         self._unfit: dict[str, int] = {}
 
     async def take_effect(
@@ -79,6 +90,8 @@ class Inline:
         for step in self._steps:
             self._folding.keep(step.page)
             self._stands[step.group.name] = step.advance.end
+        tables = {changes.table.name for step in self._steps for changes in step.advance.changes}
+        self._to_tell.append(({step.group.name: step.advance.end for step in self._steps}, tables))
         self._steps = []
 
     def undone(self) -> None:
@@ -88,8 +101,11 @@ class Inline:
         self._steps = []
 
     def tell(self) -> None:
-        """Say where the groups stand. Apart from ``kept``, for a log that appends on another thread."""
-        self._told(dict(self._stands))
+        """Say what was kept. Apart from that, for a log that appends on another thread."""
+        while self._to_tell:
+            stands, tables = self._to_tell.popleft()
+            self._changed(tables)
+            self._moved(stands)
 
     def _stood_at(self, group: Group) -> int:
         stands = self._stands.get(group.name)
@@ -127,7 +143,8 @@ class Inline:
             missed = await self._missed(transaction, group, start, span)
             if missed is None:
                 return
-            step = await self._step(transaction, group, start, [*missed, *_of(group, events)], span.last)
+            with _refusing():
+                step = await self._step(transaction, group, start, [*missed, *_of(group, events)], span.last)
             if await self._saved(transaction, step, missed):
                 self._steps.append(step)
                 return
@@ -174,6 +191,22 @@ class Span(msgspec.Struct, frozen=True):
 
     before: int
     last: int
+
+
+@contextmanager
+def _refusing() -> Generator[None]:
+    """Say of an event that cannot be folded that it is not in the log, unlike those that an engine meets."""
+    try:
+        yield
+    except FoldError as error:
+        raise FoldError(
+            error.read_model,
+            event_type=error.event_type,
+            position=error.position,
+            key=error.key,
+            reason=error.reason,
+            remedy="Nothing was appended: mend the command or the fold, and send it again.",
+        ) from error
 
 
 def _of(group: Group, events: Sequence[Recorded[Event]]) -> Sequence[Recorded[Event]]:

@@ -204,6 +204,10 @@ class ReadStore(AskedStore, Rows, Protocol):
         """Remove a generation that is not active: its tables (as they are named beside the active ones), its checkpoint."""
         ...
 
+    def on_loss(self, listener: Callable[[], None]) -> None:
+        """Call it when a connection is lost: behind that may be a crash, which has rewound what had been seen."""
+        ...
+
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
         """What stopped these subscriptions; those without a note are not in it."""
         ...

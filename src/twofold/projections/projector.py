@@ -74,7 +74,7 @@ class Projector:
         except BaseException:
             # Whatever it was, rows have been changed here that may not be changed there.
             for delivery in deliveries:
-                self._forget(delivery.name)
+                self.forget(delivery.name)
             raise
 
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
@@ -120,7 +120,7 @@ class Projector:
             # Something that the database will not take: one by one, so that it stops nobody but the one it is of.
             if len(folded) > 1:
                 return [outcome for each in folded for outcome in await self._save([each])]
-            self._forget(folded[0].advance.name)
+            self.forget(folded[0].advance.name)
             told = blamed(folded[0].page, error)
             parking = folded[0].advance.parked
             if isinstance(told, FoldError) and self._lot.has_room_for(told, parking):
@@ -130,7 +130,7 @@ class Projector:
 
     def _outcome(self, folded: Folded, saved: bool) -> Outcome:
         if not saved:
-            self._forget(folded.advance.name)
+            self.forget(folded.advance.name)
             self._tell(self._tables(folded.advance.name))  # Whoever was faster has changed any of them.
             return Fenced()
         self._tell(self._written(folded.advance))
@@ -149,6 +149,6 @@ class Projector:
             return self._by_sql[name].layout.tables
         return [projection.name for projection in self._groups[name].projections]
 
-    def _forget(self, name: str) -> None:
+    def forget(self, name: str) -> None:
         if name in self._groups:
             self._folding.forget(self._groups[name])

@@ -17,10 +17,16 @@ from twofold.subscriptions.port import Advanced, Delivery, Fenced, Stopped, Subs
 
 
 class Cohort:
-    """Members that are level, or nearly: each takes from a page only what lies beyond its own checkpoint."""
+    """Members that are level, or nearly: each takes from a page only what lies beyond its own checkpoint.
 
-    def __init__(self, pages: Pages, subscriber: Subscriber, members: Iterable[Member]) -> None:
+    Those that are ``inline`` are moved by appends, and only have to catch up where an append was made without them.
+    """
+
+    def __init__(
+        self, pages: Pages, subscriber: Subscriber, members: Iterable[Member], *, inline: bool = False
+    ) -> None:
         self.members = list(members)
+        self.inline = inline
         self.news = asyncio.Event()
         self._pages = pages
         self._subscriber = subscriber
@@ -50,10 +56,13 @@ class Cohort:
         self.members, self._joining = [], []
         return members
 
-    async def turn(self) -> int:
+    async def turn(self, head: int) -> int:
         """Take one page to its end. Returns the position up to which the log is now known."""
         self.members += self._joining
         self._joining = []
+        await self._look_again([member for member in self.members if member.doubt is not None])
+        if self.inline and await self._was_moved_to(head):
+            return head
         batch = await self._pages.after(self.position, frozenset().union(*(member.types for member in self.members)))
         behind = [member for member in self.members if member.position < batch.reached]
         if behind:
@@ -98,6 +107,18 @@ class Cohort:
         if fenced:
             await self._follow_others(fenced)
 
+    async def _look_again(self, members: list[Member]) -> None:
+        """Stand where the database does after a crash, and remember nothing of what it has lost."""
+        doubts = [member.doubt for member in members]
+        found = await self._subscriber.checkpoints([member.name for member in members]) if members else {}
+        for member, doubt in zip(members, doubts, strict=True):
+            at = found.get(member.name) or _before_everything(member.checkpoint)
+            if at != member.checkpoint:
+                self._subscriber.forget(member.name)
+            if member.doubt is doubt:
+                member.doubt = None
+            member.advance(at)
+
     async def _note(self, stopped: list[tuple[Member, TwofoldError]]) -> None:
         """Keep why some stopped, and that others go on. Members stop last: what fails here is done again."""
         for member, error in stopped:
@@ -107,6 +128,12 @@ class Cohort:
             if member.noted is not None and member.position > member.noted.position:
                 await self._subscriber.note(member.name, None)
                 member.noted = None
+
+    async def _was_moved_to(self, head: int) -> bool:
+        """Whether appends have moved everybody here: in this process, which is told, or in others."""
+        if not self.level_with(head):
+            await self._follow_others(self.members)
+        return self.level_with(head)
 
     async def _follow_others(self, members: list[Member]) -> None:
         """Another worker was faster: go on from where it has come to."""

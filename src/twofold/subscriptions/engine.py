@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 
 from twofold.errors import NotFoundError, StoreError, StoreRefusedError, TwofoldError
 from twofold.messages import Registry
 from twofold.store.port import EventStore
+from twofold.subscriptions.checkpoint import Checkpoint
 from twofold.subscriptions.cohort import Cohort
 from twofold.subscriptions.elsewhere import reach_elsewhere
 from twofold.subscriptions.member import Member
@@ -27,7 +28,8 @@ class Engine:
 
     ``start`` and ``stop`` run it in the background; without them ``step`` and ``settle`` turn it by hand, and
     ``reach`` watches the checkpoints that another process moves. ``page_max`` (events) and ``page_bytes_max`` bound a
-    page; each cohort of level subscriptions holds at most two pages.
+    page; each cohort of level subscriptions holds at most two pages. ``inline`` names those that appends move themselves,
+    as long as they are level; ``moved`` is to be told of it.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Engine:
         page_max: int = 2000,
         page_bytes_max: int = 8 << 20,
         backoff: Callable[[int], float] = backoff_seconds,
+        inline: Collection[str] = (),
     ) -> None:
         self._log = log
         self._registry = registry
@@ -46,6 +49,7 @@ class Engine:
         self._page_max = page_max
         self._page_bytes_max = page_bytes_max
         self._backoff = backoff
+        self._inline = frozenset(inline)
         self._members: dict[str, Member] = {}
         self._cohorts: list[Cohort] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -64,6 +68,13 @@ class Engine:
             if member is None or member.error is not None:
                 return False
         return bool(self._tasks)
+
+    def moved(self, stands: Mapping[str, Checkpoint]) -> None:
+        """Appends of this process have moved these subscriptions."""
+        for name, checkpoint in stands.items():
+            member = self._members.get(name)
+            if member is not None and checkpoint.position > member.position:
+                member.advance(checkpoint)
 
     async def start(self) -> None:
         """Catch up and follow the log in the background, from where the checkpoints stand."""
@@ -84,6 +95,13 @@ class Engine:
             await cohort.close()
         self._tasks, self._cohorts, self._members = [], [], {}
 
+    def doubt(self) -> None:
+        """Look again before anybody relies on what was seen: a crash may have rewound the subscriber's database."""
+        for member in self._members.values():
+            member.doubt = object()
+        for cohort in self._cohorts:
+            cohort.news.set()
+
     async def step(self) -> bool:
         """Take one page for each cohort, by hand. Whether there is more to do. Errors of the databases are raised."""
         if not self._members:
@@ -93,7 +111,7 @@ class Engine:
             self._join_the_first(cohort)
         self._cohorts = [cohort for cohort in self._cohorts if cohort.alive]
         for cohort in self._cohorts:
-            await cohort.turn()
+            await cohort.turn(self._head)
         return any(cohort.alive and not cohort.level_with(self._head) for cohort in self._cohorts)
 
     async def settle(self, *, timeout_seconds: float = 30.0) -> None:
@@ -135,7 +153,7 @@ class Engine:
         if self._members:
             return self.status()
         members = await call_the_roll(self._log, self._subscriber, head)
-        return [members[name].elsewhere(head.position) for name in sorted(members)]
+        return [members[name].elsewhere(head.position, is_inline=name in self._inline) for name in sorted(members)]
 
     def _learn(self, head: int) -> None:
         """The log reaches at least to here. Others learn it too while one waits, so that the newest counts, whoever knew it."""
@@ -145,7 +163,10 @@ class Engine:
         head = await self._log.head()
         self._head = head.position
         self._members = await call_the_roll(self._log, self._subscriber, head)
-        self._cohorts = [Cohort(self._pages(), self._subscriber, members) for members in level(self._members)]
+        inline = {name: member for name, member in self._members.items() if name in self._inline}
+        others = {name: member for name, member in self._members.items() if name not in self._inline}
+        self._cohorts = [Cohort(self._pages(), self._subscriber, members) for members in level(others)]
+        self._cohorts += [Cohort(self._pages(), self._subscriber, each, inline=True) for each in level(inline)]
 
     def _pages(self) -> Pages:
         return Pages(self._log, self._registry, count_max=self._page_max, bytes_max=self._page_bytes_max)
@@ -181,7 +202,7 @@ class Engine:
     async def _turn(self, cohort: Cohort) -> bool:
         """One page. False when a database was in the way and the same page is to be tried again."""
         try:
-            self._learn(await cohort.turn())
+            self._learn(await cohort.turn(self._head))
         except StoreRefusedError as error:
             await cohort.stop(error)
         except StoreError as error:
@@ -193,7 +214,8 @@ class Engine:
 
     def _join_the_first(self, cohort: Cohort) -> bool:
         """A cohort that has nearly caught up with the foremost one goes on as part of it."""
-        others = [other for other in self._cohorts if other is not cohort and other.alive and cohort.alive]
+        alike = [other for other in self._cohorts if other.inline == cohort.inline]
+        others = [other for other in alike if other is not cohort and other.alive and cohort.alive]
         first = max(others, key=lambda other: other.position, default=None)
         if first is None or not 0 <= first.position - cohort.position <= self._page_max:
             return False

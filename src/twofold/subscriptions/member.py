@@ -15,7 +15,8 @@ from twofold.subscriptions.status import Meter, State, SubscriptionStatus
 class Member:
     """A subscription of an engine. ``error`` is what stopped it (``stopped``) or what is being retried.
 
-    ``noted`` is what stopped it before, as it was found beside its checkpoint.
+    ``noted`` is what stopped it before, as it was found beside its checkpoint. While there is a ``doubt`` it may stand
+    further back than it seems: each doubt is an object of its own, so that whoever has looked removes only those before.
     """
 
     def __init__(self, name: str, types: frozenset[str], checkpoint: Checkpoint, *, noted: Note | None = None) -> None:
@@ -23,6 +24,7 @@ class Member:
         self.types = types
         self.checkpoint = checkpoint
         self.noted = noted
+        self.doubt: object | None = None
         self.error: TwofoldError | None = None
         self.stopped = False
         self._void = False
@@ -38,7 +40,8 @@ class Member:
         self._meter.add(checkpoint.position - self.position)
         self.checkpoint = checkpoint
         self.error = None
-        self._wake(checkpoint.position)
+        if self.doubt is None:
+            self._wake(checkpoint.position)
 
     def stop(self, error: TwofoldError, *, void: bool = False) -> None:
         """Go no further in this process. Whoever waits is told at once.
@@ -70,9 +73,9 @@ class Member:
         """How it fares here."""
         return self._status(head, self._state(head), note_of(self.error, self.position) if self.error else None)
 
-    def elsewhere(self, head: int) -> SubscriptionStatus:
-        """How it fares in whatever process runs it, as far as one can see from here."""
-        if self.stopped:
+    def elsewhere(self, head: int, *, is_inline: bool = False) -> SubscriptionStatus:
+        """How it fares in whatever process runs it, as far as one can see from here. Each append runs what is inline."""
+        if self.stopped or (is_inline and self.position >= head):
             return self.status(head)
         if self.noted is not None and self.noted.position == self.position:
             return self._status(head, "stopped", self.noted)
@@ -91,7 +94,7 @@ class Member:
         )
 
     def _has(self, position: int) -> bool:
-        return self.position >= position and not self._void
+        return self.position >= position and not self._void and self.doubt is None
 
     def _state(self, head: int) -> State:
         if self.error is not None:

@@ -64,6 +64,10 @@ class Subscriber(Checkpoints, Protocol):
         """Take effect of each delivery and move its checkpoint, together or not at all; an outcome each, in order."""
         ...
 
+    def forget(self, name: str) -> None:
+        """Remember nothing of what this subscription has made: its database has lost some of it."""
+        ...
+
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
         """What stopped these subscriptions; those without a note are not in it."""
         ...

@@ -40,7 +40,7 @@ async def test_our_own_connection_replaces_nothing_either(path: Path, replace: s
     log = SqliteLog(path)
     await log.open()
     with pytest.raises(apsw.ConstraintError, match="append-only"):
-        await log._database.run(lambda writer: writer.execute(replace).close())
+        await log.database.run(lambda writer: writer.execute(replace).close())
     await log.close()
 
 

@@ -42,12 +42,12 @@ async def log_on_disk(tmp_path: Path, disk: FailingDisk) -> AsyncIterator[Sqlite
 
 
 async def no_transaction_is_open(log: SqliteLog) -> bool:
-    return await log._database.run(lambda writer: not writer.in_transaction)
+    return await log.database.run(lambda writer: not writer.in_transaction)
 
 
 async def test_a_full_disk_is_said_to_be_full_and_nothing_is_written(log: SqliteLog) -> None:
     await log.append([append()])
-    await log._database.run(lambda writer: writer.execute("pragma max_page_count = 1").close())
+    await log.database.run(lambda writer: writer.execute("pragma max_page_count = 1").close())
     with pytest.raises(StoreUnavailableError) as refused:
         await log.append([append(event(data=b"x" * 500_000), key="large")])
     assert refused.value.reason == "full"
@@ -57,10 +57,10 @@ async def test_a_full_disk_is_said_to_be_full_and_nothing_is_written(log: Sqlite
 
 async def test_once_there_is_room_again_the_same_append_goes_in(log: SqliteLog) -> None:
     large = append(event(data=b"x" * 500_000), key="large")
-    await log._database.run(lambda writer: writer.execute("pragma max_page_count = 1").close())
+    await log.database.run(lambda writer: writer.execute("pragma max_page_count = 1").close())
     with pytest.raises(StoreUnavailableError):
         await log.append([large])
-    await log._database.run(lambda writer: writer.execute("pragma max_page_count = 1000000").close())
+    await log.database.run(lambda writer: writer.execute("pragma max_page_count = 1000000").close())
     assert await log.append([large]) == [Appended(1, 1, {"family-1": 1})]
 
 
@@ -85,7 +85,7 @@ async def test_reading_goes_on_while_another_process_keeps_the_file_locked(log: 
 
 
 async def test_a_read_only_database_is_said_to_be_read_only(log: SqliteLog) -> None:
-    await log._database.run(lambda writer: writer.execute("pragma query_only = on").close())
+    await log.database.run(lambda writer: writer.execute("pragma query_only = on").close())
     with pytest.raises(StoreUnavailableError) as refused:
         await log.append([append()])
     assert refused.value.reason == "read-only"
@@ -161,7 +161,7 @@ async def test_whichever_write_or_sync_fails_the_log_is_whole_and_goes_on(
     assert failed > 3
     assert [row[0] for row in rows] == list(range(1, len(rows) + 1))
     assert all([row[2] for row in rows if row[1] == f"s-{nth}"] == [1, 2] for nth in range(1, appended + 1))
-    assert await log_on_disk._database.run(lambda writer: writer.execute("pragma integrity_check").get) == "ok"
+    assert await log_on_disk.database.run(lambda writer: writer.execute("pragma integrity_check").get) == "ok"
 
 
 async def test_what_a_failed_flush_added_breaks_no_later_condition(

@@ -66,8 +66,8 @@ async def test_a_file_tells_everybody_that_it_is_a_log_of_twofold(tmp_path: Path
 async def test_a_log_is_durable_and_in_wal_mode(tmp_path: Path) -> None:
     async with opened(SqliteLog(tmp_path / "log.db")) as log:
         full = 2
-        assert await log._database.run(lambda writer: writer.execute("pragma synchronous").get) == full
-        assert await log._database.run(lambda writer: writer.execute("pragma journal_mode").get) == "wal"
+        assert await log.database.run(lambda writer: writer.execute("pragma synchronous").get) == full
+        assert await log.database.run(lambda writer: writer.execute("pragma journal_mode").get) == "wal"
 
 
 async def test_every_file_is_another_store_and_stays_the_same_one(tmp_path: Path) -> None:

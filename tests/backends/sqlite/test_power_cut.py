@@ -18,7 +18,7 @@ async def lost(disk: ForgetfulDisk, folder: Path, *, synchronous: str) -> list[i
     await log.open()
     # A checkpoint every few appends, so that cuts come in all of its stages, too.
     script = f"pragma wal_autocheckpoint = 12; pragma synchronous = {synchronous}"
-    await log._database.run(lambda writer: writer.execute(script).fetchall())
+    await log.database.run(lambda writer: writer.execute(script).fetchall())
     missing = []
     for number in range(1, APPENDS + 1):
         await log.append([append(event(f"a-{number % 7}", data=b"x" * (number * 97 % 5000)), key=f"key-{number}")])
@@ -36,7 +36,7 @@ async def survivors(folder: Path) -> list[int]:
     log = SqliteLog(folder / "log.db")
     await log.open()
     rows = (await log.read()).rows
-    assert await log._database.run(lambda writer: writer.execute("pragma integrity_check").get) == "ok"
+    assert await log.database.run(lambda writer: writer.execute("pragma integrity_check").get) == "ok"
     await log.close()
     return [row[0] for row in rows]
 

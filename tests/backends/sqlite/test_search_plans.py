@@ -56,7 +56,7 @@ async def test_every_shape_is_searched_in_an_index_and_sorts_nothing(
     log: SqliteLog, shape: str, category: str | None
 ) -> None:
     span = Span(0, EVENTS, category)
-    steps = await log._database.run(lambda connection: plan(connection, page(connection, SHAPES[shape], span, 100)))
+    steps = await log.database.run(lambda connection: plan(connection, page(connection, SHAPES[shape], span, 100)))
     assert not [step for step in steps if step.startswith("SCAN") and step != "SCAN found"]
     assert not [step for step in steps if "TEMP B-TREE" in step]
 
@@ -66,9 +66,9 @@ async def test_a_search_is_driven_by_the_rarest_tag_in_whichever_order_they_are_
     log: SqliteLog, tags: Sequence[str]
 ) -> None:
     criteria = Criteria((Item((), tuple(tags)),))
-    (search,) = await log._database.run(lambda connection: searches(connection, criteria, Span(0, EVENTS)))
+    (search,) = await log.database.run(lambda connection: searches(connection, criteria, Span(0, EVENTS)))
     assert search.values == (0, EVENTS, RARE, HOT)
-    steps = await log._database.run(lambda connection: plan(connection, search))
+    steps = await log.database.run(lambda connection: plan(connection, search))
     assert [step.split(" USING")[0].removesuffix(" EXISTS") for step in steps] == ["SEARCH d", "SEARCH t"]
 
 
@@ -86,7 +86,7 @@ async def test_types_and_the_category_drive_a_search_where_they_are_rarer(
     log: SqliteLog, criteria: Criteria, category: str | None, driver: str
 ) -> None:
     span = Span(0, EVENTS + 1, category)
-    (search,) = await log._database.run(lambda connection: searches(connection, criteria, span))
+    (search,) = await log.database.run(lambda connection: searches(connection, criteria, span))
     assert driver in search.sql
 
 
@@ -108,7 +108,7 @@ async def test_a_selective_search_costs_by_what_it_finds_and_not_by_the_log(log:
         connection.set_progress_handler(None)
         return counted
 
-    assert await log._database.run(steps) < EVENTS
+    assert await log.database.run(steps) < EVENTS
 
 
 async def test_more_alternatives_than_one_statement_takes_are_merged_in_order(log: SqliteLog) -> None:

@@ -64,6 +64,12 @@ class Connections:
         self._settings = {**SETTINGS, "search_path": path, **settings}
         self._size_max = size_max
         self._pool: Pool | None = None
+        self._listener: Callable[[], None] = lambda: None
+        self.losses = 0
+
+    def on_loss(self, listener: Callable[[], None]) -> None:
+        """Call it whenever a connection is lost; ``losses`` counts them."""
+        self._listener = listener
 
     def __repr__(self) -> str:
         return f"Connections({self.address}, size_max={self._size_max})"
@@ -71,7 +77,7 @@ class Connections:
     async def open(self) -> None:
         """Connect; ``StoreUnavailableError`` or ``StoreRefusedError`` says why that is impossible."""
         if self._pool is None:
-            self._pool = Pool(self._size_max, self._options())
+            self._pool = Pool(self._size_max, {**self._options(), "init": self._watch})
             await self._pool.open()
         async with self.connection():
             pass
@@ -104,14 +110,30 @@ class Connections:
         )
 
     def transaction(
-        self, *, read_only: bool = False, isolation: Isolation = "read_committed"
+        self, *, read_only: bool = False, isolation: Isolation = "read_committed", translated: Translated = failure
     ) -> AbstractAsyncContextManager[Connection]:
         """A connection in a transaction that is committed at the end, or rolled back when the block raises."""
-        return self._begun(isolation, read_only, failure)
+        return self._begun(isolation, read_only, translated)
 
     async def connect(self) -> asyncpg.Connection[asyncpg.Record]:
         """One connection outside the pool, for whoever keeps it. The driver's own errors pass."""
-        return await asyncpg.connect(timeout=CONNECT_SECONDS, **self._options())
+        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
+            timeout=CONNECT_SECONDS, **self._options()
+        )
+        await self._watch(connection)
+        return connection
+
+    def drop(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        """End one of these at once, which is no loss."""
+        connection.remove_termination_listener(self._lost)
+        connection.terminate()
+
+    async def _watch(self, connection: Connection) -> None:
+        connection.add_termination_listener(self._lost)
+
+    def _lost(self, _: Connection) -> None:
+        self.losses += 1
+        self._listener()
 
     @asynccontextmanager
     async def _begun(self, isolation: Isolation, read_only: bool, translated: Translated) -> AsyncGenerator[Connection]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 import asyncpg
 
 from twofold.errors import OutcomeUnknownError, StoreError, StoreRefusedError, StoreUnavailableError
@@ -40,6 +43,15 @@ def failure(error: BaseException, where: object) -> StoreError:
     if isinstance(error, TimeoutError):
         return StoreUnavailableError(f"No answer in time ({where})", reason="away", remedy=_BACK)
     return StoreUnavailableError(f"No connection ({where}): {_short(error)}", reason="away", remedy=_BACK)
+
+
+@contextmanager
+def nothing_written(where: object) -> Generator[None]:
+    """Raise what fails inside a transaction, before its COMMIT, as what it is there."""
+    try:
+        yield
+    except FAILURES as error:
+        raise failure(error, where) from error
 
 
 def append_failure(error: BaseException, where: object) -> StoreError:

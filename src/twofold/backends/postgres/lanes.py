@@ -22,9 +22,13 @@ class Lanes:
 
     async def fetch(self, text: str, values: Sequence[object]) -> list[asyncpg.Record]:
         """What a statement finds. The server's own errors pass; everything else says that the database is away."""
+        losses = self._connections.losses
         async with self._seats:
             lane = await self._taken()
             try:
+                if self._connections.losses != losses:
+                    # What was found out before the wait, such as how far the read models have come, may be undone.
+                    raise asyncpg.ConnectionDoesNotExistError("the connection was lost while a question waited for it")
                 found: list[asyncpg.Record] = await lane.fetch(text, *values)
             except asyncpg.PostgresError:
                 self._idle.append(lane)
@@ -33,7 +37,7 @@ class Lanes:
                 lane.terminate()
                 raise failure(error, self._connections.address) from error
             except BaseException:
-                lane.terminate()  # Cancelled: what the server still sends must not reach the next question.
+                self._connections.drop(lane)  # Cancelled: what the server still sends must not reach the next question.
                 raise
             self._idle.append(lane)
             return found

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
 from twofold.backends.postgres.batch import Run, alone, arguments_of, arguments_of_one, joined, literals, verdict_of_one
 from twofold.backends.postgres.connection import Connection, Connections
-from twofold.backends.postgres.failures import append_failure
+from twofold.backends.postgres.failures import append_failure, nothing_written
 from twofold.backends.postgres.migrations import Migrations
 from twofold.backends.postgres.news import News
+from twofold.backends.postgres.open_rows import PostgresRows
 from twofold.backends.postgres.reading import Reading
 from twofold.backends.postgres.safety import refuse_unsafe
+from twofold.projections import Inline
 from twofold.store.criteria import EVERYTHING, Criteria
+from twofold.store.effects import halved
 from twofold.store.flush import independent_runs
 from twofold.store.migrations import SchemaState, refuse_pending
 from twofold.store.pages import load_page
@@ -43,7 +47,7 @@ class PostgresLog:
 
     One more connection listens for other processes' appends, and two append. Whoever waits longer than
     ``busy_seconds`` for the others is told that the log is locked. With ``migrate=False`` an older or empty schema is
-    refused instead of upgraded.
+    refused instead of upgraded. ``read_schema`` is where strong read models are, if there are any.
     """
 
     def __init__(
@@ -54,17 +58,21 @@ class PostgresLog:
         pool_max: int = 8,
         busy_seconds: float = 5.0,
         migrate: bool = True,
+        read_schema: str | None = None,
     ) -> None:
         settings = {**_INDEXES_ONLY, "lock_timeout": f"{busy_seconds * 1000:.0f}"}
         appends = {**settings, "application_name": f"twofold append {schema}"[:63]}
         reads = {**settings, "application_name": f"twofold read {schema}"[:63]}
-        self._appends = Connections(url, schema, size_max=APPENDING_MAX, settings=appends)
+        schemas = (schema,) if read_schema is None else (schema, read_schema)
+        self._appends = Connections(url, *schemas, size_max=APPENDING_MAX, settings=appends)
         self._reads = Connections(url, schema, size_max=pool_max, settings=reads)
         self._reading = Reading(self._reads)
         self._migrations = Migrations(self._reads, schema)
         self._migrate = migrate
         listens = Connections(url, schema, settings={"application_name": f"twofold listen {schema}"[:63]})
         self._news = News(listens.connect, f"twofold {schema}")
+        self._inline: Inline | None = None
+        self._one_flush = asyncio.Lock()
 
     def __repr__(self) -> str:
         return f"PostgresLog({self._reads.address})"
@@ -100,13 +108,30 @@ class PostgresLog:
     async def append(self, batch: Sequence[Append]) -> list[Verdict]:
         if not batch:
             return []
-        async with self._appends.connection(translated=append_failure) as connection:
-            if len(batch) == 1 and alone(batch[0]):
-                verdicts = [await _append_one(connection, batch[0])]
-            else:
-                verdicts = await _append_runs(connection, batch)
-            verdicts = [await _recalled(connection, verdict) for verdict in verdicts]
+        if self._inline is None:
+            async with self._appends.connection(translated=append_failure) as connection:
+                verdicts = await _judged(connection, batch)
+        else:
+            async with self._one_flush:
+                verdicts = await halved(batch, partial(self._append_with, self._inline))
         self._news.announce(max([verdict.last for verdict in verdicts if isinstance(verdict, Appended)], default=0))
+        return verdicts
+
+    def carry(self, inline: Inline) -> None:
+        """Let every append take effect in strong read models from now on."""
+        self._inline = inline
+
+    async def _append_with(self, inline: Inline, batch: Sequence[Append]) -> list[Verdict]:
+        try:
+            async with self._appends.transaction(translated=append_failure) as connection:
+                with nothing_written(self._appends.address):
+                    verdicts = await _judged(connection, batch)
+                    await inline.take_effect(PostgresRows(connection), batch, verdicts)
+        except BaseException:
+            inline.undone()
+            raise
+        inline.kept()
+        inline.tell()
         return verdicts
 
     async def read(
@@ -155,6 +180,14 @@ class PostgresLog:
             await self._migrations.upgrade()
         else:
             refuse_pending(await self._migrations.current(), str(self._reads.address))
+
+
+async def _judged(connection: Connection, batch: Sequence[Append]) -> list[Verdict]:
+    if len(batch) == 1 and alone(batch[0]):
+        verdicts = [await _append_one(connection, batch[0])]
+    else:
+        verdicts = await _append_runs(connection, batch)
+    return [await _recalled(connection, verdict) for verdict in verdicts]
 
 
 async def _append_one(connection: Connection, append: Append) -> Verdict:

@@ -51,6 +51,10 @@ class Questions:
         else:
             await self._lanes.fetch("select 1", ())
 
+    def on_loss(self, listener: Callable[[], None]) -> None:
+        """Call it when a connection is lost."""
+        self._connections.on_loss(listener)
+
     async def close(self) -> None:
         await self._lanes.close()
         await self._connections.close()

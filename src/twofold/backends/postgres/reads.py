@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -11,6 +11,7 @@ from twofold.backends.postgres.generations import drop, enter, generations_of, s
 from twofold.backends.postgres.open_rows import PostgresRows, write_rows
 from twofold.backends.postgres.parked import Undone, forget_parked, let_go, letters_of, parked_of
 from twofold.backends.postgres.questions import Questions, secret_of
+from twofold.backends.postgres.safety import refuse_unfit
 from twofold.backends.postgres.tables import add_column, renew_words, statements
 from twofold.projections.amendment import Amendment, amendment, refuse_changed, refuse_partial_groups
 from twofold.projections.generations import Generation, Switch
@@ -115,6 +116,10 @@ class PostgresReads:
             await self._alone(connection)
             await drop(connection, generation, tables)
 
+    def on_loss(self, listener: Callable[[], None]) -> None:
+        self._connections.on_loss(listener)
+        self._questions.on_loss(listener)
+
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
         async with self._connections.connection() as connection:
             return {name: Note(*fields) for name, *fields in await connection.fetch(_SQL["notes"], list(names))}
@@ -138,6 +143,7 @@ class PostgresReads:
 
     async def _prepare(self) -> None:
         async with self._connections.transaction() as connection:
+            await refuse_unfit(connection, self._connections.address)
             await self._alone(connection)
             await connection.execute(_SQL["create_schema"].format(schema=quoted(self._schema)))
             await connection.execute(_SQL["create_checkpoints"])
@@ -179,7 +185,8 @@ class PostgresReads:
         made_from, exists = await self._definition(connection, table.name)
         if not exists:
             await connection.execute(_SQL["forget_checkpoint"], table.subscription)
-            await forget_parked(connection, table.name)
+            if not table.strong:  # Those refuse what they cannot take: nothing of them is ever parked.
+                await forget_parked(connection, table.name)
             await connection.execute(statements(table).create)
             await connection.execute(_SQL["remember_definition"], table.name, table.definition)
         elif made_from != table.definition:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from twofold.backends.postgres.connection import Connection
 from twofold.errors import StoreRefusedError
@@ -13,12 +13,24 @@ _SQL = load_page("twofold.backends.postgres", "safety.sql")
 VERSION_MIN = 14
 
 
-async def refuse_unsafe(connection: Connection, where: object) -> None:
+UNFIT = ("too-old", "replica", "encoding")
+"""Reasons that also speak against read models, which need no durability."""
+
+
+async def refuse_unfit(connection: Connection, where: object) -> None:
+    """``StoreRefusedError`` for a server that cannot hold read models: too old, a replica, or not UTF-8."""
+    await refuse_unsafe(connection, where, reasons=UNFIT)
+
+
+async def refuse_unsafe(
+    connection: Connection, where: object, *, reasons: Collection[str] = (*UNFIT, "unsafe")
+) -> None:
     """``StoreRefusedError`` for a server that is too old, a replica, not UTF-8, or set up to lose commits."""
     row = await connection.fetchrow(_SQL["safety"])
     assert row is not None, "a select without from has one row"
     for fact, reason, remedy in objections(dict(row)):
-        raise StoreRefusedError(f"{fact} ({where})", reason=reason, remedy=remedy)
+        if reason in reasons:
+            raise StoreRefusedError(f"{fact} ({where})", reason=reason, remedy=remedy)
 
 
 def objections(server: Mapping[str, object]) -> Iterator[tuple[str, str, str]]:

@@ -57,19 +57,34 @@ def wrapped(parts: Sequence[Part]) -> Value:
     return Value(["cast(", *parts, " as text) collate decimal"], "decimal")
 
 
+def _has_fraction(left: Value, right: Value) -> bool:
+    """Whether a literal like 0.1, which is exact in SQL and a float in SQLite, meets another one or an int."""
+    both = (left, right)
+    return all(value.holds in ("number", "int", "whole") for value in both) and any(
+        value.holds == "number" and "." in str(part) for value in both for part in value.parts
+    )
+
+
+def _int(both: set[Holds]) -> Holds:
+    return "int" if both <= {"int", "number"} else "other"
+
+
 def negated(value: Value) -> Value:
     if value.holds == "decimal":
         return wrapped(["decimal_minus('0', ", *value.parts, ")"])
+    if value.holds == "number" and "-" in value.parts:
+        return Value([part for part in value.parts if part != "-"], "number")
     return Value(["-", *value.parts], value.holds)
 
 
 def computed(left: Value, operator: list[Part], right: Value) -> Value:
     """``left operator right``; the operator may have white space before it."""
-    both = {left.holds, right.holds}
+    both: set[Holds] = {left.holds, right.holds}
+    divides = operator[-1] == "/"
     if "float" in both:
         return Value([*left.parts, *operator, *right.parts], "float")
-    if "decimal" not in both:
-        return Value([*left.parts, *operator, *right.parts])
+    if "decimal" not in both and not (divides and "whole" in both) and not _has_fraction(left, right):
+        return Value([*left.parts, *operator, *right.parts], "whole" if "whole" in both else _int(both))
     function = _OPERATORS[str(operator[-1])]
     return wrapped([f"{function}(", *_exact(left), ", ", *_exact(right), ")"])
 
@@ -77,7 +92,7 @@ def computed(left: Value, operator: list[Part], right: Value) -> Value:
 def compared(left: Value, operator: list[Part], right: Value) -> Value:
     """The same for a comparison: an integer column or a long number would turn it into one of floats."""
     both = {left.holds, right.holds}
-    if "decimal" in both and ("int" in both or _is_long(left) or _is_long(right)):
+    if "decimal" in both and (both & {"int", "whole"} or _is_long(left) or _is_long(right)):
         left, right = wrapped(_exact(left)), wrapped(_exact(right))
     return Value([*left.parts, *operator, *right.parts])
 
@@ -103,12 +118,11 @@ def call(
     """A call with what follows it (``filter``, ``over``). ``QueryError`` for a function that SQLite has in floats only."""
     holds: set[Holds] = {argument.holds for argument in arguments}
     first = arguments[0]
+    if name.name == "avg" and first.holds in ("decimal", "int"):
+        return _averaged(first, suffix)
     if name.name == "decimal_sum" or ("decimal" in holds and "float" not in holds):
         if name.name in ("sum", "decimal_sum"):
             return _summed(first, suffix)
-        if name.name == "avg":
-            count = _aggregate("count", first, suffix)
-            return wrapped(["decimal_over(", *_aggregate("decimal_sum", first, suffix), ", nullif(", *count, ", 0))"])
         if name.name in _SCALARS:
             return wrapped([_SCALARS[name.name], *opening, *_listed([argument.parts for argument in arguments]), ")"])
         if name.name in _GIVE_ONE_OF_THEIRS:
@@ -129,11 +143,20 @@ def _summed(argument: Argument, suffix: list[Part]) -> Value:
     return wrapped(["case when ", *count, " > 0 then ", *_aggregate("decimal_sum", argument, suffix), " end"])
 
 
+def _averaged(argument: Argument, suffix: list[Part]) -> Value:
+    summed = _aggregate("decimal_sum" if argument.holds == "decimal" else "sum", argument, suffix)
+    return wrapped(["decimal_over(", *summed, ", nullif(", *_aggregate("count", argument, suffix), ", 0))"])
+
+
 def _aggregate(name: str, argument: Argument, suffix: list[Part]) -> list[Part]:
     return [f"{name}(", *argument.distinct, *argument.parts, ")", *suffix]
 
 
 def _given(name: str, holds: set[Holds]) -> Holds:
+    if name == "sum" and holds == {"int"}:
+        return "whole"
+    if name in _GIVE_ONE_OF_THEIRS and holds <= {"whole", "int", "number"}:
+        return "whole" if "whole" in holds else _int(holds)
     return "float" if "float" in holds and name in ("sum", "avg", *_SCALARS, *_GIVE_ONE_OF_THEIRS) else "other"
 
 
@@ -156,7 +179,7 @@ def _exact(value: Value) -> list[Part]:
         return value.parts
     blanks = [part for part in value.parts if is_blank(part)]
     if value.holds == "number":
-        digits = "".join(str(part) for part in value.parts if not is_blank(part))
+        digits = "".join(str(part) for part in value.parts if not is_blank(part) and part not in ("(", ")"))
         return [*blanks[:1], f"'{digits}'"]
     return ["cast(", *value.parts, " as text)"]
 

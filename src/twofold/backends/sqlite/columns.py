@@ -7,8 +7,9 @@ from typing import Literal, TypeAlias
 
 from twofold.projections.table import Kind, Table
 
-Holds: TypeAlias = Literal["decimal", "float", "int", "number", "other"]
-"""What an expression gives. A ``number`` stands in the statement itself."""
+Holds: TypeAlias = Literal["decimal", "float", "int", "whole", "number", "other"]
+"""What an expression gives. A ``number`` stands in the statement itself; ``whole`` is a sum of ints, which is divided
+as an exact number, not as an int."""
 
 _HOLDS: dict[Kind, Holds] = {"decimal": "decimal", "float": "float", "int": "int", "timedelta": "int"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -37,7 +38,8 @@ class Database:
     Everything that writes goes through ``run``: one connection on one thread, one piece of work after the other, so
     that writers inside a process queue instead of colliding. ``read`` works on a read-only connection in the
     caller's thread, because a read is CPU work. In memory there is one connection, and ``read`` is ``run``.
-    ``synchronous`` below FULL loses acknowledged transactions in a power cut: only for what can be rebuilt.
+    ``synchronous`` below FULL loses acknowledged transactions in a power cut: only for what can be rebuilt. One in memory
+    that is ``shared`` can be attached to others of this process.
     """
 
     def __init__(
@@ -47,8 +49,10 @@ class Database:
         synchronous: Synchronous = "FULL",
         busy_seconds: float = 5.0,
         vfs: str | None = None,
+        shared: bool = False,
     ) -> None:
         self.path = path
+        self.location = str(path or (f"file:/{uuid.uuid4()}?vfs=memdb" if shared else ":memory:"))
         self.where = f"The database {path}" if path else "The database in memory"
         self._synchronous: Synchronous = synchronous
         self._busy_seconds = busy_seconds
@@ -56,6 +60,7 @@ class Database:
         self._thread: WorkThread | None = None
         self._writer: apsw.Connection | None = None
         self._reader: apsw.Connection | None = None
+        self._attached: str | None = None
 
     async def open(self, schema: Schema, *, migrate: bool = True) -> None:
         """Connect, check, and bring the schema up to date (or refuse, with ``migrate=False``); a second call is free.
@@ -105,7 +110,18 @@ class Database:
         with told(self.where):
             reader = self._connect(apsw.SQLITE_OPEN_READONLY)
             reader.execute(f"pragma cache_size = -{_READER_CACHE_KIB}")
+            self._attach(reader)
             return reader
+
+    async def attach(self, other: Database) -> None:
+        """Let every connection that reads find the tables of ``other`` too, which is open and stays so."""
+        if self._attached is None:
+            self._attached = other.location
+            await self.read(self._attach)
+
+    def _attach(self, connection: apsw.Connection) -> None:
+        if self._attached is not None:
+            connection.execute("attach ? as beside", (self._attached,))
 
     def _with(self, connection: apsw.Connection | None, work: Callable[[apsw.Connection], T]) -> T:
         if connection is None:
@@ -134,7 +150,8 @@ class Database:
             schema.upgrade(writer)
 
     def _connect(self, flags: int) -> apsw.Connection:
-        connection = apsw.Connection(str(self.path or ":memory:"), flags=flags, vfs=self._vfs)
+        flags |= 0 if self.path else apsw.SQLITE_OPEN_URI  # Names in memory are URIs; a file's name is just that.
+        connection = apsw.Connection(self.location, flags=flags, vfs=self._vfs)
         connection.set_busy_handler(Patience(self._busy_seconds))
         return connection
 

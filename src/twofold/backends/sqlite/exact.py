@@ -5,14 +5,15 @@ Expressions are read as far as arithmetic, comparisons and calls go; all else pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 
 import msgspec
 
 from twofold.backends.sqlite.calls import Argument, Value, call, cast, compared, computed, negated, wrapped
 from twofold.backends.sqlite.columns import Columns, Holds
-from twofold.queries.relations import KEYWORDS, is_blank
+from twofold.backends.sqlite.cursor import Cursor
+from twofold.queries.relations import KEYWORDS
 from twofold.queries.statement import Param, Part, Statement, Word, is_word
 
 _COMPARISONS = ("=", "==", "<", ">", "<=", ">=", "<>", "!=")
@@ -37,7 +38,8 @@ _ROWS_FOLLOW = ("in", "exists", "as", "materialized", "values", "union", "all", 
 
 def exact(statement: Statement, columns: Columns) -> Statement:
     """The statement in words that keep exact numbers exact. ``QueryError`` for what cannot be exact."""
-    if not columns.are_exact and "decimal_sum" not in statement.words:
+    divides_sums = "sum" in statement.words and "/" in statement.parts
+    if not (columns.are_exact or divides_sums or "decimal_sum" in statement.words):
         return statement
     expressions = _Expressions(statement.parts, columns)
     parts = expressions.all()
@@ -61,21 +63,20 @@ class _Group(msgspec.Struct):
     outputs: dict[int, Holds] = {}
 
 
-class _Expressions:
+class _Expressions(Cursor):
     """One reading of a statement, from left to right."""
 
     def __init__(self, parts: Sequence[Part], columns: Columns) -> None:
-        self._parts = parts
+        super().__init__(parts)
         self._columns = columns
-        self._at = 0
         self._in_from = False
         self._last_word = ""
         self.named_more = False
 
     def all(self) -> list[Part]:
         found = self._group().parts
-        while self._at < len(self._parts):  # A bracket too many is SQLite's to complain of.
-            found += [self._take(), *self._group().parts]
+        while self.peek() is not None:  # A bracket too many is SQLite's to complain of.
+            found += [self.take(), *self._group().parts]
         return found
 
     # --- Between brackets -----------------------------------------------------------------------------------------
@@ -85,7 +86,7 @@ class _Expressions:
         found = _Group()
         outer, self._in_from = self._in_from, False
         self._last_word = ""
-        while (part := self._peek()) is not None and part != ")":
+        while (part := self.peek()) is not None and part != ")":
             self._read(found, part)
         self._in_from = outer
         return found
@@ -117,11 +118,11 @@ class _Expressions:
         elif part == ",":
             found.commas += 1
             self._last_word = ""
-        found.parts.append(self._take())
+        found.parts.append(self.take())
 
     def _note_alias(self, value: Value) -> None:
         """Remember the name that is given to an exact number, as in ``… as total`` or ``… total``."""
-        following = list(islice(self._significant(), 2))
+        following = list(islice(self.significant(), 2))
         name = following[-1] if following and is_word(following[0], "as") else following[0] if following else None
         if value.holds == "decimal" and not self._in_from and isinstance(name, Word) and not self._is_keyword(name):
             self._note([name.name])
@@ -134,60 +135,50 @@ class _Expressions:
 
     def _comparison(self) -> Value:
         left = self._sum()
-        while operator := self._operator(*_COMPARISONS):
+        while operator := self.operator(*_COMPARISONS):
             left = compared(left, operator, self._sum()) if self._value_follows() else Value([*left.parts, *operator])
         return left
 
     def _sum(self) -> Value:
         left = self._product()
-        while operator := self._operator("+", "-"):
+        while operator := self.operator("+", "-"):
             left = computed(left, operator, self._product())
         return left
 
     def _product(self) -> Value:
         left = self._joined()
-        while operator := self._operator("*", "/", "%"):
+        while operator := self.operator("*", "/", "%"):
             left = computed(left, operator, self._joined())
         return left
 
     def _joined(self) -> Value:
         left = self._signed()
-        while operator := self._operator(*_JOINED):
+        while operator := self.operator(*_JOINED):
             left = Value([*left.parts, *operator, *self._signed().parts])
         return left
 
     def _signed(self) -> Value:
-        blanks = self._blanks()
-        part = self._peek()
+        blanks = self.blanks()
+        part = self.peek()
         if part in ("-", "+"):
-            sign = self._take()
+            sign = self.take()
             value = self._signed()
             value = negated(value) if sign == "-" else value
         else:
             value = self._value()
-        while collation := self._operator("collate"):
-            value = Value([*value.parts, *collation, *self._blanks(), self._take()], value.holds)
+        while collation := self.operator("collate"):
+            value = Value([*value.parts, *collation, *self.blanks(), self.take()], value.holds)
         return msgspec.structs.replace(value, parts=[*blanks, *value.parts])
-
-    def _operator(self, *names: str) -> list[Part]:
-        """One of these, if it follows, with the white space before it."""
-        at = self._at
-        blanks = self._blanks()
-        part = self._peek()
-        if part is not None and (part in names or (is_word(part, *names))):
-            return [*blanks, self._take()]
-        self._at = at
-        return []
 
     # --- Values ---------------------------------------------------------------------------------------------------
 
     def _value(self) -> Value:
-        part = self._peek()
+        part = self.peek()
         if part is None or part == ")":
             return Value([])
         if part == "(":
             return self._bracketed()
-        taken = self._take()
+        taken = self.take()
         if isinstance(taken, str):
             return Value([taken], "number" if _is_number(taken) else "other")
         if isinstance(taken, Param):
@@ -196,9 +187,9 @@ class _Expressions:
 
     def _bracketed(self) -> Value:
         single = not self._in_from and self._last_word not in _ROWS_FOLLOW
-        opening = self._take()
+        opening = self.take()
         group = self._group()
-        parts = [opening, *group.parts, *self._closing()]
+        parts = [opening, *group.parts, *self.closing()]
         if group.selects:
             one = single and group.outputs.get(0) == "decimal"
             return wrapped(parts) if one else Value(parts, outputs=group.outputs)
@@ -207,50 +198,50 @@ class _Expressions:
     def _case(self, case: Part) -> Value:
         parts: list[Part] = [case]
         kinds: set[Holds] = set()
-        while (part := self._peek()) is not None and part != ")" and not is_word(part, "end"):
+        while (part := self.peek()) is not None and part != ")" and not is_word(part, "end"):
             group = self._branch()
             parts += group.parts
             if is_word(part, "then", "else"):
                 kinds |= {value.holds for value in group.values[:1]}
-        if self._peek() is not None:
-            parts.append(self._take())
+        if self.peek() is not None:
+            parts.append(self.take())
         return Value(parts, "float") if "float" in kinds else wrapped(parts) if "decimal" in kinds else Value(parts)
 
     def _branch(self) -> _Group:
         """A word of a ``case`` and what follows up to the next such word."""
-        found = _Group([self._take()])
-        while (part := self._peek()) is not None and part != ")" and not is_word(part, "when", "then", "else", "end"):
+        found = _Group([self.take()])
+        while (part := self.peek()) is not None and part != ")" and not is_word(part, "when", "then", "else", "end"):
             self._read(found, part)
         return found
 
     def _named(self, word: Word) -> Value:
         """A column, ``table.column``, ``table.*``, or a call."""
-        if self._peek() == ".":
-            dot, column = self._take(), self._take()
+        if self.peek() == ".":
+            dot, column = self.take(), self.take()
             name = column.name if isinstance(column, Word) else ""
             return Value([word, dot, column], self._columns.holds(name, word.name))
-        spaces = self._operator("(")
+        spaces = self.operator("(")
         return self._call(word, spaces) if spaces else Value([word], self._columns.holds(word.name))
 
     def _call(self, name: Word, opening: list[Part]) -> Value:
         if name.name == "cast":
             value = self._comparison()
             kind = self._group()
-            return cast(name, opening, value, kind.parts, self._closing())
+            return cast(name, opening, value, kind.parts, self.closing())
         arguments = [self._argument()]
-        while self._peek() == ",":
-            self._take()
+        while self.peek() == ",":
+            self.take()
             arguments.append(self._argument())
-        closing = self._closing()
+        closing = self.closing()
         return call(name, opening, arguments, closing, self._suffix())
 
     def _argument(self) -> Argument:
         found = _Group()
         outer, self._in_from = self._in_from, False
         distinct: list[Part] = []
-        while (part := self._peek()) is not None and part not in (")", ","):
+        while (part := self.peek()) is not None and part not in (")", ","):
             if is_word(part, "distinct", "all") and not found.values:
-                distinct = [*found.parts, self._take()]
+                distinct = [*found.parts, self.take()]
                 found.parts.clear()
             else:
                 self._read(found, part)
@@ -260,37 +251,15 @@ class _Expressions:
     def _suffix(self) -> list[Part]:
         """``filter (…)``, ``over (…)`` or ``over name`` behind a call."""
         found: list[Part] = []
-        while suffix := self._operator("filter", "over", "within"):
-            group = self._operator("group")
-            bracket = self._operator("(")
-            inside = [*self._group().parts, *self._closing()] if bracket else [*self._blanks(), self._take()]
+        while suffix := self.operator("filter", "over", "within"):
+            group = self.operator("group")
+            bracket = self.operator("(")
+            inside = [*self._group().parts, *self.closing()] if bracket else [*self.blanks(), self.take()]
             found += [*suffix, *group, *bracket, *inside]
         return found
 
-    # --- Parts ----------------------------------------------------------------------------------------------------
-
-    def _peek(self) -> Part | None:
-        return self._parts[self._at] if self._at < len(self._parts) else None
-
-    def _take(self) -> Part:
-        part = self._parts[self._at] if self._at < len(self._parts) else ""
-        self._at += 1
-        return part
-
-    def _closing(self) -> list[Part]:
-        return [self._take()] if self._peek() == ")" else []
-
-    def _blanks(self) -> list[Part]:
-        found: list[Part] = []
-        while (part := self._peek()) is not None and is_blank(part):
-            found.append(self._take())
-        return found
-
-    def _significant(self) -> Iterator[Part]:
-        return (part for part in self._parts[self._at :] if not is_blank(part))
-
     def _value_follows(self) -> bool:
-        return self._begins_value(next(self._significant(), ","))
+        return self._begins_value(next(self.significant(), ","))
 
     def _begins_value(self, part: Part) -> bool:
         if isinstance(part, Word):

@@ -14,12 +14,16 @@ from twofold.backends.sqlite.failures import told
 from twofold.backends.sqlite.judge import Flush
 from twofold.backends.sqlite.migrations import Schema
 from twofold.backends.sqlite.news import News
+from twofold.backends.sqlite.open_rows import SqliteRows
 from twofold.backends.sqlite.recent import Recent
 from twofold.backends.sqlite.rows import bounded
 from twofold.backends.sqlite.safety import Synchronous, refuse_moved
 from twofold.backends.sqlite.transaction import transaction
+from twofold.backends.sqlite.writing import run_here
 from twofold.errors import StoreRefusedError
+from twofold.projections import Inline
 from twofold.store.criteria import EVERYTHING, Criteria
+from twofold.store.effects import halved
 from twofold.store.migrations import SchemaState, load_migrations
 from twofold.store.pages import load_page
 from twofold.store.port import Append, Head, Page, Verdict
@@ -37,6 +41,7 @@ class SqliteLog:
     Several processes may use one file; whoever waits longer than ``busy_seconds`` for the others is told that it is
     locked. With ``migrate=False`` an older or empty file is refused instead of upgraded. ``synchronous`` below FULL
     is refused: it loses acknowledged events in a power cut. ``vfs`` names an apsw VFS, for tests of failing disks.
+    ``shared`` lets the read models' connections see a log in memory. ``database`` is for whoever keeps rows beside it.
     """
 
     def __init__(
@@ -47,14 +52,20 @@ class SqliteLog:
         synchronous: Synchronous = "FULL",
         busy_seconds: float = 5.0,
         vfs: str | None = None,
+        shared: bool = False,
     ) -> None:
         self._synchronous = synchronous
         self._migrate = migrate
         self._schema = Schema(LOG_APPLICATION_ID, load_migrations("twofold.backends.sqlite"), "a log of Twofold")
-        self._database = Database(path, synchronous=synchronous, busy_seconds=busy_seconds, vfs=vfs)
+        self.database = Database(path, synchronous=synchronous, busy_seconds=busy_seconds, vfs=vfs, shared=shared)
         self._news = News(None)
         self._data_version = 0
         self._recent: Recent | None = None
+        self._inline: Inline | None = None
+
+    def carry(self, inline: Inline) -> None:
+        """Let every append take effect in strong read models from now on."""
+        self._inline = inline
 
     async def open(self) -> None:
         """Connect and check; installs into an empty file and upgrades an older one, unless told not to."""
@@ -64,30 +75,30 @@ class SqliteLog:
                 reason="unsafe-synchronous",
                 remedy="Leave it at FULL.",
             )
-        await self._database.open(self._schema, migrate=self._migrate)
-        self._news = News(self._look if self._database.path else None)
+        await self.database.open(self._schema, migrate=self._migrate)
+        self._news = News(self._look if self.database.path else None)
         self._news.tell((await self.head()).position)
 
     async def close(self) -> None:
         """Finish the appends under way, wake whoever waits, and close the file."""
         self._news.close()
-        await self._database.close()
+        await self.database.close()
 
     async def current(self) -> SchemaState:
         """Which migrations the file has and which it lacks; creates and changes nothing, and needs no ``open``."""
-        path = self._database.path
+        path = self.database.path
         if path is None or not path.exists():
             return self._schema.absent
-        reader = self._database.connect_reader()
+        reader = self.database.connect_reader()
         try:
-            with told(self._database.where):
+            with told(self.database.where):
                 return self._schema.current(reader)
         finally:
             reader.close()
 
     async def upgrade(self) -> SchemaState:
         """Run the migrations that are missing, creating the file if there is none; needs no ``open``."""
-        database = Database(self._database.path)
+        database = Database(self.database.path)
         await database.open(self._schema)
         try:
             return await database.run(self._schema.current)
@@ -95,8 +106,7 @@ class SqliteLog:
             await database.close()
 
     async def append(self, batch: Sequence[Append]) -> list[Verdict]:
-        verdicts, _ = await self._database.run(partial(self._flush, batch), lambda done: self._news.tell(done[1]))
-        return verdicts
+        return await (self._append(batch) if self._inline is None else halved(batch, self._append))
 
     async def read(
         self, *, after: int = 0, criteria: Criteria = EVERYTHING, category: str | None = None,
@@ -109,7 +119,7 @@ class SqliteLog:
             rows, full = bounded(connection.execute(*search), count_max, bytes_max, largest=largest)
             return Page(rows, rows[-1][0] if full else max(after, head), full)
 
-        return await self._database.read(work)
+        return await self.database.read(work)
 
     async def read_stream(
         self, stream: str, *, after: int = 0, until: int | None = None, backwards: bool = False,
@@ -123,10 +133,10 @@ class SqliteLog:
             rows, full = bounded(connection.execute(sql, values), count_max, bytes_max, largest=largest)
             return Page(rows, rows[-1][2] if rows else after, full)
 
-        return await self._database.read(work)
+        return await self.database.read(work)
 
     async def head(self) -> Head:
-        position, store_id, epoch, _ = await self._database.read(_head)
+        position, store_id, epoch, _ = await self.database.read(_head)
         return Head(position, store_id, epoch)
 
     async def wait(self, after: int, *, timeout_seconds: float) -> int:
@@ -135,26 +145,41 @@ class SqliteLog:
         await self._news.beyond(after, timeout_seconds)
         return (await self.head()).position
 
+    async def _append(self, batch: Sequence[Append]) -> list[Verdict]:
+        verdicts, _ = await self.database.run(partial(self._flush, batch), lambda done: self._tell(done[1]))
+        return verdicts
+
     def _flush(self, batch: Sequence[Append], connection: apsw.Connection) -> tuple[list[Verdict], int]:
         if self._recent is None and any(append.conditions for append in batch):
             self._recent = Recent()  # Only for whoever uses conditions: keeping it costs a little of every append.
         try:
-            refuse_moved(connection, self._database.where)
+            refuse_moved(connection, self.database.where)
             with transaction(connection):
                 flush = Flush(connection, self._recent, batch)
                 verdicts = [flush.judge(append) for append in batch]
                 flush.write()
+                if self._inline is not None:
+                    run_here(self._inline.take_effect(SqliteRows(connection), batch, verdicts))
         except BaseException:
             self._recent = None
+            if self._inline is not None:
+                self._inline.undone()
             raise
+        if self._inline is not None:
+            self._inline.kept()
         return verdicts, flush.position
 
+    def _tell(self, position: int) -> None:
+        if self._inline is not None:
+            self._inline.tell()  # First, so that nobody who hears of the append looks for rows that are there.
+        self._news.tell(position)
+
     def _look(self) -> int | None:
-        version: int = self._database.read_now(lambda reader: reader.execute("pragma data_version").get)
+        version: int = self.database.read_now(lambda reader: reader.execute("pragma data_version").get)
         if version == self._data_version:
             return None
         self._data_version = version
-        return self._database.read_now(_head)[0]
+        return self.database.read_now(_head)[0]
 
 
 def _head(connection: apsw.Connection) -> tuple[int, str, int, int]:

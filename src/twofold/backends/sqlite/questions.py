@@ -118,7 +118,11 @@ class Questions:
         if self._database.path is None:  # One connection, on a thread already: the deadline is all that is needed.
             return self._in_time(connection, find, said, values)
         connection.set_progress_handler(lambda: True, SHORT_STEPS)
-        return find(connection, said, values)
+        try:
+            return find(connection, said, values)
+        finally:
+            # It counts the steps of a prepared statement over all its runs, and whatever else is read here is no question.
+            connection.set_progress_handler(None)
 
     def _on_a_thread(self, find: Find, said: Spelled, values: Sequence[object]) -> Found:
         connection = self._idle.pop() if self._idle else self._connect()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 import msgspec
@@ -35,6 +36,8 @@ from twofold.store.migrations import load_migrations
 from twofold.store.pages import load_page
 from twofold.subscriptions import Checkpoint, Note
 
+T = TypeVar("T")
+
 _PACKAGE = "twofold.backends.sqlite"
 _ROWS_AT_ONCE = 5000
 _SQL = load_page(_PACKAGE, "reads.sql")
@@ -54,8 +57,14 @@ class SqliteReads:
         self, path: Path | None, *, migrate: bool = True, query_seconds: float = 30.0, vfs: str | None = None
     ) -> None:
         self.database = Database(path, synchronous="NORMAL", vfs=vfs)
+        self._log: Database | None = None
+        self._strong: frozenset[str] = frozenset()
         self._migrate = migrate
         self._questions = Questions(self.database, timeout_seconds=query_seconds)
+
+    def keep_strong_in(self, log: Database) -> None:
+        """Have strong read models in the log's own database, which somebody else opens: only there do they move with it."""
+        self._log = log
 
     async def open(self) -> None:
         schema = Schema(READS_APPLICATION_ID, load_migrations(_PACKAGE, "reads_schema"), "a read database of Twofold")
@@ -69,35 +78,56 @@ class SqliteReads:
         await self.database.close()
 
     async def install(self, tables: Sequence[Table], layouts: Sequence[Layout] = ()) -> None:
+        strong = [table for table in tables if table.strong and self._log is not None]
+        self._strong = frozenset(table.subscription for table in strong)
+        weak = [table for table in tables if table not in strong]
+
         def work(connection: apsw.Connection) -> None:
             with transaction(connection):
-                refuse_partial_groups(tables, _there(connection, [table.name for table in tables]))
-                for layout in layouts:
-                    _lay_out(connection, layout)
-                for table in tables:
-                    _install(connection, table)
+                _make(connection, weak, layouts)
+                for table in strong:
+                    _give_up(connection, table)
 
         await self.database.run(work)
+        if strong and self._log is not None:
+            await _make_beside(self._log, strong)
+            await self.database.attach(self._log)
         self.know(tables)
 
     def know(self, tables: Sequence[Table]) -> None:
         self._questions.know(tables)
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
-        return await self.database.read(lambda connection: run_here(SqliteRows(connection).checkpoints(names)))
+        found: dict[str, Checkpoint] = {}
+        for database, some in self._at_home(names, str):
+            found |= await database.read(partial(_checkpoints, some))
+        return found
 
     async def load(self, table: Table, keys: Collection[Key]) -> list[Any]:
-        return await self.database.run(lambda connection: run_here(SqliteRows(connection).load(table, keys)))
+        home = self._home(table.subscription)
+        return await home.run(lambda connection: run_here(SqliteRows(connection).load(table, keys)))
 
     async def find(self, table: Table, column: str, values: Collection[object]) -> list[Any]:
-        return await self.database.run(lambda connection: run_here(SqliteRows(connection).find(table, column, values)))
+        home = self._home(table.subscription)
+        return await home.run(lambda connection: run_here(SqliteRows(connection).find(table, column, values)))
 
     async def save(self, advances: Sequence[Advance]) -> list[bool]:
-        def work(connection: apsw.Connection) -> list[bool]:
-            with transaction(connection):
-                return run_here(SqliteRows(connection).save(advances))
+        saved: dict[str, bool] = {}
+        for database, some in self._at_home(advances, lambda advance: advance.name):
+            saved |= zip((each.name for each in some), await database.run(partial(_save, some)), strict=True)
+        return [saved[advance.name] for advance in advances]
 
-        return await self.database.run(work)
+    def _home(self, name: str) -> Database:
+        return self._log if name in self._strong and self._log is not None else self.database
+
+    def _at_home(self, things: Collection[T], name_of: Callable[[T], str]) -> Iterator[tuple[Database, list[T]]]:
+        """The things sorted by the database where their subscription is."""
+        for database in dict.fromkeys((self.database, self._log or self.database)):
+            if some := [thing for thing in things if self._home(name_of(thing)) is database]:
+                yield database, some
+
+    def on_loss(self, listener: Callable[[], None]) -> None:
+        """Nothing to tell: what takes the file back takes this process, too."""
 
     async def parked(self, read_models: Collection[str]) -> Sequence[Parked]:
         return await self.database.read(lambda connection: parked_of(connection, read_models))
@@ -176,6 +206,46 @@ class SqliteReads:
         return await self.database.read(work)
 
 
+def _checkpoints(names: Collection[str], connection: apsw.Connection) -> Mapping[str, Checkpoint]:
+    return run_here(SqliteRows(connection).checkpoints(names))
+
+
+def _save(advances: Sequence[Advance], connection: apsw.Connection) -> list[bool]:
+    with transaction(connection):
+        return run_here(SqliteRows(connection).save(advances))
+
+
+async def _make_beside(log: Database, tables: Sequence[Table]) -> None:
+    """Make the tables of strong read models beside a log, and with the first what keeps their checkpoints."""
+
+    def work(connection: apsw.Connection) -> None:
+        prepare(connection)
+        with transaction(connection):
+            if not connection.execute(_SQL["has_checkpoints"]).get:
+                connection.execute(load_migrations(_PACKAGE, "reads_schema")[0].script).fetchall()
+            _make(connection, tables, ())
+
+    await log.run(work)
+    if log.path is not None:
+        await log.read(prepare)
+
+
+def _make(connection: apsw.Connection, tables: Sequence[Table], layouts: Sequence[Layout]) -> None:
+    refuse_partial_groups(tables, _there(connection, [table.name for table in tables]))
+    for layout in layouts:
+        _lay_out(connection, layout)
+    for table in tables:
+        _install(connection, table)
+
+
+def _give_up(connection: apsw.Connection, table: Table) -> None:
+    """Remove a table that was ours and is to be elsewhere: questions would find it first."""
+    if connection.execute(_SQL["definition"], (table.name,)).get[0] is not None:
+        connection.execute(_SQL["give_up"].format(table=quoted(table.name), search=quoted(search_table(table))))
+        connection.execute(_SQL["forget_definition"], (table.name,))
+        connection.execute(_SQL["forget_checkpoint"], (table.subscription,))
+
+
 def _there(connection: apsw.Connection, names: Sequence[str]) -> list[str]:
     return [name for name in names if connection.execute(_SQL["definition"], (name,)).get[1]]
 
@@ -195,7 +265,8 @@ def _install(connection: apsw.Connection, table: Table) -> None:
     assert made_from is None or isinstance(made_from, str)
     if not exists:
         connection.execute(_SQL["forget_checkpoint"], (table.subscription,))
-        forget_parked(connection, table.name)
+        if not table.strong:  # Those refuse what they cannot take: nothing of them is ever parked.
+            forget_parked(connection, table.name)
         connection.execute(statements(table).create)
         connection.execute(_SQL["remember_definition"], (table.name, table.definition))
     elif made_from != table.definition:

@@ -31,6 +31,10 @@ delete from twofold_errors where name = ?;
 -- When, is said by the database.
 insert or replace into twofold_errors (name, position, code, message, facts) values (?, ?, ?, ?, ?);
 
+-- name: has_checkpoints
+-- A log has them from its first strong read model on.
+select exists (select 1 from sqlite_schema where name = 'twofold_checkpoints');
+
 -- name: definition
 -- The definition under which a table was made (null: not by us), and whether it is there.
 select (select definition from twofold_read_models where name = ?1),
@@ -129,6 +133,11 @@ where subscription = ? and number = ?;
 -- Indexes and triggers of a table that are not of its search.
 select sql from sqlite_schema
 where tbl_name = ? and type in ('index', 'trigger') and sql is not null and name not like 'twofold_search_%';
+
+-- name: give_up
+-- It is kept beside the log from now on, and filled from there.
+drop table if exists {search};
+drop table if exists {table};
 
 -- name: set_aside
 -- A table that begins to be searchable, or ends to, has another shape.

@@ -139,7 +139,8 @@ def _where(index: Index) -> str:
 
 def refuse_odd_texts(table: Table, columns: Sequence[Sequence[Any]]) -> None:
     """``TypeError`` or ``ValueError`` for what SQLite would put into a column of text, and PostgreSQL would not."""
-    for column, values in zip(table.columns, columns, strict=True):
+    # Behind the columns may come the words that are searched for, in which there are letters and digits only.
+    for column, values in zip(table.columns, columns, strict=False):
         if column.kind == "text":
             texts = [value for value in values if value is not None] if column.optional else values
             if "\0" in "".join(texts):

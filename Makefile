@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/installed  ## run the shop on a month of real orders, with a live view
+demo: $(VENV)/installed  ## run the shop and the co-op, with a live view
 	$(BIN)/twofold demo
 
 test: check  ## everything that must hold before a change goes in, in less than five minutes

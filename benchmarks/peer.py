@@ -73,11 +73,13 @@ class PeerCoop(Application[UUID]):
         self.save(family)
         return PeerFamily.create_id(family_id)
 
-    def receive(self, family: UUID, count: int = 1) -> None:
+    def receive(self, family: UUID, count: int = 1) -> int:
+        """The number of the last notification."""
         found: PeerFamily = self.repository.get(family)
         for _ in range(count):
             found.receive(AN_AMOUNT, A_DAY, "card")
-        self.save(found)
+        last: int = self.save(found)[-1].notification.id
+        return last
 
     def receive_all(self, family: UUID, count: int) -> None:
         """Many payments, a thousand in each save: with ten thousand in one, its pipeline never comes back."""
@@ -128,7 +130,7 @@ def _postgres(room: Room) -> dict[str, str]:
     }
 
 
-def in_threads(seconds: float, work: Callable[[Any], None], shares: Sequence[Sequence[Any]]) -> float:
+def in_threads(seconds: float, work: Callable[[Any], object], shares: Sequence[Sequence[Any]]) -> float:
     """Calls per second of threads that work through their shares round and round."""
     began = perf_counter()
     deadline = began + seconds

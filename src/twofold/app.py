@@ -357,6 +357,7 @@ class _Live:
         projector = Projector(rooms.reads, app.parts.projections, app.parts.sql_projections, changed=changes.tell)
         self.strong = [group for group in groups_of(app.parts.projections) if group.strong]
         self.changes = changes
+        self.behind: set[str] = set()
         self.engine = Engine(rooms.log, app.registry, projector, inline=[group.name for group in self.strong])
         rooms.reads.on_loss(self.engine.doubt)
         self.desk = Desk(
@@ -394,6 +395,8 @@ class _Live:
         if self.strong:
             moved, changed = self.engine.moved, self.changes.tell
             self.rooms.log.carry(Inline(self.strong, app.registry, self.head, moved=moved, changed=changed))
+            self.behind = {group.name for group in self.strong}
+            await self._see_who_is_level()
         if app.settings.background and (app.parts.projections or app.parts.sql_projections):
             await self.engine.start()
 
@@ -407,6 +410,17 @@ class _Live:
         if not beside:
             left = max(until - clock(), 0.0)
             await reach_elsewhere(self.rooms.asked, self.head, names, position, timeout_seconds=left)
+
+    async def catch_up(self, names: Collection[str], *, timeout_seconds: float) -> None:
+        """Return when these strong subscriptions hold the log as it is now; once level they are never asked about again."""
+        await self.reach(names, (await self.rooms.log.head()).position, timeout_seconds=timeout_seconds)
+        await self._see_who_is_level()
+
+    async def _see_who_is_level(self) -> None:
+        # In this order: what stands at the head that is read after it was level, and each append has kept it so.
+        found = await self.rooms.asked.checkpoints(self.behind)
+        head = (await self.rooms.log.head()).position
+        self.behind -= {name for name in self.behind if not head or (name in found and found[name].position >= head)}
 
     def tells(self, names: Collection[str]) -> bool:
         """Whether each change of rows that questions find is told here: by this engine, over the database it writes."""

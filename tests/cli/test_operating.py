@@ -207,7 +207,7 @@ C536379,85123A,LANTERN,-7,2010-12-01 09:41:00,2.55,17850,United Kingdom
 
 def test_the_demo_prints_its_answers_as_one_document(tmp_path: Path) -> None:
     (tmp_path / "retail.csv").write_text(FILE)
-    done = Terminal(tmp_path).process("demo", "--full", "retail.csv", "--json")
+    done = Terminal(tmp_path).process("demo", "shop", "--full", "retail.csv", "--json")
     assert done.code == 0, done.err
     assert done.answer["net_total"] == "22.08"
     assert done.answer["refused_returns"] == {"count": 1, "value": "-17.85"}
@@ -215,7 +215,7 @@ def test_the_demo_prints_its_answers_as_one_document(tmp_path: Path) -> None:
 
 def test_the_demo_shows_people_the_answers(tmp_path: Path) -> None:
     (tmp_path / "retail.csv").write_text(FILE)
-    done = Terminal(tmp_path).process("demo", "--full", "retail.csv")
+    done = Terminal(tmp_path).process("demo", "shop", "--full", "retail.csv")
     assert done.code == 0, done.err
     assert "22.08" in done.out
 

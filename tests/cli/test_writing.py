@@ -29,6 +29,11 @@ def test_a_question_after_a_receipt_includes_it(either: Terminal) -> None:
     assert either("ask", "CountAccounts", "--after", token, "--json").answer == 1
 
 
+def test_a_consistent_question_includes_everything_or_fails(either: Terminal) -> None:
+    opened(either)
+    assert either("ask", "CountAccounts", "--consistent", "--json").answer == 1
+
+
 def test_a_token_of_another_log_is_refused(terminal: Terminal, tmp_path: Path) -> None:
     token = opened(terminal)("send", "Deposit", "account_id=1", "amount=1", "--json").answer["token"]
     done = terminal("ask", "CountAccounts", "--after", token, "--store", "sqlite:///other.db")

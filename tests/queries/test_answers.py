@@ -34,6 +34,13 @@ class Waits:
     async def reach(self, names: Collection[str], position: int, *, timeout_seconds: float) -> None:
         self.asked.append((set(names), position, timeout_seconds))
 
+    @property
+    def behind(self) -> Collection[str]:
+        return ()
+
+    async def catch_up(self, names: Collection[str], *, timeout_seconds: float) -> None:
+        raise AssertionError("nothing here is strong")
+
     def tells(self, names: Collection[str]) -> bool:
         return False
 

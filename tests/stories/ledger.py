@@ -99,6 +99,10 @@ class BalanceOf(Query[Balance | None]):
     account: str
 
 
+class Sum(Query[int]):
+    """All payments; the answer is kept."""
+
+
 class Agreeing(Query[int]):
     """How many accounts hold the same total in both tables."""
 
@@ -113,6 +117,11 @@ async def balance_of(query: BalanceOf, read: Reader) -> Balance | None:
     return await read.one(Balance, "where account = :account", account=query.account)
 
 
+@answers(cached=True)
+async def sum_of_all(query: Sum, read: Reader) -> int:
+    return await read.scalar(int, "select sum(payments) from balance") or 0
+
+
 @answers
 async def agreeing(query: Agreeing, read: Reader) -> int:
     found = "select count(*) from balance b join follower f on f.account = b.account and f.total = b.total"
@@ -121,7 +130,8 @@ async def agreeing(query: Agreeing, read: Reader) -> int:
 
 def bank(store: str, *, background: bool = True) -> App:
     """The whole app."""
-    return App(Account, transfer, Balance, Follower, balances, balance_of, agreeing, store=store, background=background)
+    answerers = balances, balance_of, agreeing, sum_of_all
+    return App(Account, transfer, Balance, Follower, *answerers, store=store, background=background)
 
 
 def without_balances(store: str) -> App:

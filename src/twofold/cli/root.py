@@ -31,7 +31,7 @@ DB = {
     "current": (f"{_COMMANDS}.db_current", "Which version the database is at."),
 }
 ROOT = {
-    "demo": (f"{_COMMANDS}.demo", "A real shop, live: 2,025 invoices in, answers out."),
+    "demo": (f"{_COMMANDS}.demo", "A real shop and a co-op, live: commands in, answers out."),
     "run": (f"{_COMMANDS}.run", "Run the app's read models until told to stop."),
     "send": (f"{_COMMANDS}.send", "Send a command."),
     "ask": (f"{_COMMANDS}.ask", "Ask a query."),

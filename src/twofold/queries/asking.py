@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 from time import perf_counter
 
 from twofold.queries.changes import TableChanges
@@ -32,8 +32,11 @@ class Asking:
 
     async def __call__(self, tables: Collection[str]) -> None:
         subscriptions = self._sources.subscriptions(tables)
+        feed, seconds = self._sources.feed, self._wait_seconds
+        if late := subscriptions.intersection(feed.behind):
+            await self._wait(feed.catch_up(late, timeout_seconds=seconds))
         if self._wanted:
-            await self._wait(subscriptions)
+            await self._wait(feed.reach(subscriptions, self._wanted, timeout_seconds=seconds))
         if self._noting:
             self.count = self._changes.count if self.count is None else self.count
             self.tables.update(tables)
@@ -45,9 +48,9 @@ class Asking:
         """Up to where the answer is complete for certain."""
         return max(self._sources.position(self.checkpoints), self._wanted)
 
-    async def _wait(self, subscriptions: Collection[str]) -> None:
+    async def _wait(self, until: Awaitable[None]) -> None:
         started = perf_counter()
         try:
-            await self._sources.feed.reach(subscriptions, self._wanted, timeout_seconds=self._wait_seconds)
+            await until
         finally:
             self.waited_seconds += perf_counter() - started

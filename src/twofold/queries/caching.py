@@ -79,8 +79,9 @@ class Caching:
     async def _compute(self, question: Question, query: Query[Any], flight: Flight) -> Answered:
         key, wanted, wait_seconds = flight
         answered = await question.answered(query, wanted, wait_seconds)
-        # Rows that changed meanwhile may be missing in it, and what names no table nothing would ever drop.
-        if answered.tables and not self._changes.since(answered.count, answered.tables):
+        if (
+            answered.tables
+        ):  # What names no table nothing would ever drop. Rows that changed meanwhile show in its count.
             self._kept.keep(key, answered)
         return answered
 

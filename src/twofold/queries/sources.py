@@ -16,6 +16,15 @@ from twofold.subscriptions import Checkpoint
 class Feed(Protocol):
     """What brings the rows forward that questions find, as far as this process knows."""
 
+    @property
+    def behind(self) -> Collection[str]:
+        """Strong subscriptions that are still catching up; seldom any."""
+        ...
+
+    async def catch_up(self, names: Collection[str], *, timeout_seconds: float) -> None:
+        """Return when these, which are behind, hold the whole log as it is now; ``BehindError`` otherwise."""
+        ...
+
     async def reach(self, names: Collection[str], position: int, *, timeout_seconds: float) -> None:
         """Return when questions find these subscriptions at ``position`` or beyond; ``BehindError`` otherwise."""
         ...

@@ -1,4 +1,4 @@
-"""``twofold demo``: a real shop, live."""
+"""``twofold demo``: a real shop and a co-op of families, live."""
 
 from __future__ import annotations
 
@@ -10,25 +10,38 @@ from twofold.cli.exits import DONE, NO
 from twofold.cli.loop import run_fast
 from twofold.cli.options import Settings, common, settings_of
 
+FAMILIES = 500
+
 
 @common
 @click.command(
     "demo",
-    short_help="A real shop, live: 2,025 invoices in, answers out.",
-    help="Send the orders of a real shop (December 2010; Online Retail, CC0) and ask it questions.\n\n"
-    "Without --store it works in a temporary file. Exit code 1: the answers do not agree with the file.",
+    short_help="A real shop and a co-op, live: commands in, answers out.",
+    help="Send the orders of a real shop (December 2010; Online Retail, CC0), then a school year of a co-op's families, "
+    "and ask both questions. EXAMPLE is one of the two.\n\n"
+    "Without --store it works in temporary files. Exit code 1: the answers do not agree with what was sent.",
 )
+@click.argument("example", type=click.Choice(["shop", "coop"]), required=False)
 @click.option(
     "--full",
     metavar="PATH",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The whole Online Retail file (.csv or .csv.gz) instead.",
+    help="The shop: the whole Online Retail file (.csv or .csv.gz) instead.",
+)
+@click.option(
+    "--families",
+    metavar="N",
+    type=click.IntRange(min=1, max=99_999),
+    default=FAMILIES,
+    show_default=True,
+    help="The co-op: so many families.",
 )
 @settings_of
-def command(settings: Settings, full: Path | None) -> int:
+def command(settings: Settings, example: str | None, full: Path | None, families: int) -> int:
     from rich.console import Console
 
-    from twofold.examples.shop.demo import demo
+    from twofold.examples.demo import EXAMPLES, demo
 
-    agrees = run_fast(demo(settings.store, full, Console(), settings.json))
+    examples = (example,) if example else EXAMPLES
+    agrees = run_fast(demo(examples, settings.store, Console(), full=full, families=families, json=settings.json))
     return DONE if agrees else NO

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-import msgspec
 from msgspec import Struct
 
 from twofold import App
@@ -62,10 +61,6 @@ class Outcome(Struct, frozen=True):
     counts: Mapping[str, int]
     rates: Rates
     broken: Sequence[Broken]
-
-    def document(self) -> str:
-        """As JSON; money is text, so that it stays exact."""
-        return msgspec.json.format(msgspec.json.encode(self)).decode()
 
 
 async def outcome_of(app: App, done: Import, order_id: str) -> Outcome:

@@ -24,6 +24,8 @@ from twofold.messages import Command, Context, Event, Query, Recorded
 from twofold.messages.codec import validated
 from twofold.parts import Parts, sort_parts
 from twofold.projections import Inline, Projector, ReadStore, groups_of
+from twofold.projections.builds import Builds
+from twofold.projections.deployment import Deployment
 from twofold.queries import Answer, Desk, Moments, QuestionCount, Sources, TableChanges
 from twofold.rooms import Rooms, rooms_for
 from twofold.store.appender import Appender
@@ -37,6 +39,8 @@ A = TypeVar("A")
 S = TypeVar("S")
 
 NO_CONTEXT = Context()
+
+PARKED_MAX = 100
 
 DRAIN_SECONDS = 30.0
 """How long a stop waits for commands and questions under way. What is appended by then is appended."""
@@ -321,6 +325,10 @@ class App:
         """Return when every read model has reached the head as it is now; ``BehindError`` for one that cannot."""
         await self._started.engine.settle(timeout_seconds=timeout_seconds)
 
+    async def builds_done(self) -> None:
+        """Return when the read models that had to be built anew serve, or could not be built (``ask`` says why)."""
+        await self._started.builds.done()
+
     async def status(self) -> list[SubscriptionStatus]:
         """Where every read model stands, against the head as it is now."""
         return await self._started.engine.observe()
@@ -354,11 +362,18 @@ class _Live:
         self.states = States(rooms.log, app.registry, rooms.snapshots, states_max=app.settings.states_max)
         self.history = History(self.states, rooms.log, app.registry)
         changes, self.moments = TableChanges(), Moments(rooms.log)
-        projector = Projector(rooms.reads, app.parts.projections, app.parts.sql_projections, changed=changes.tell)
-        self.strong = [group for group in groups_of(app.parts.projections) if group.strong]
+        projector = Projector(
+            rooms.reads, app.parts.projections, app.parts.sql_projections, changed=changes.tell, watches_code=True
+        )
+        self.groups = groups_of(app.parts.projections)
+        self.strong = [group for group in self.groups if group.strong]
+        self.deployment = Deployment(rooms.reads, self.groups)
         self.changes = changes
         self.behind: set[str] = set()
         self.engine = Engine(rooms.log, app.registry, projector, inline=[group.name for group in self.strong])
+        self.builds = Builds(
+            rooms.log, app.registry, rooms.reads, self.deployment, projector, self.engine, parked_max=PARKED_MAX
+        )
         rooms.reads.on_loss(self.engine.doubt)
         self.desk = Desk(
             Sources(rooms.asked, app.parts.projections, app.parts.sql_projections, self, self.moments),
@@ -388,10 +403,15 @@ class _Live:
         )
         tables = [projection.table for projection in app.parts.projections]
         self.rooms.asked.know(tables)
+        plans = await self.deployment.plans()
+        self.builds.hold(plans)
+        left = {each.name for plan in plans for each in plan.group.projections}
         await self.rooms.reads.install(
-            tables,
+            [self.deployment.table(projection) for projection in app.parts.projections],
             [projection.layout for projection in app.parts.sql_projections],
+            leave=left,
         )
+        await self.deployment.note([group.name for group in self.groups if group.name not in self.builds.waiting])
         if self.strong:
             moved, changed = self.engine.moved, self.changes.tell
             self.rooms.log.carry(Inline(self.strong, app.registry, self.head, moved=moved, changed=changed))
@@ -399,9 +419,11 @@ class _Live:
             await self._see_who_is_level()
         if app.settings.background and (app.parts.projections or app.parts.sql_projections):
             await self.engine.start()
+            self.builds.begin(plans)
 
     async def reach(self, names: Collection[str], position: int, *, timeout_seconds: float) -> None:
         """Return when questions find these read models at ``position`` or beyond; ``BehindError`` otherwise."""
+        self.builds.refuse_waiting(names, position)
         clock = asyncio.get_running_loop().time
         until = clock() + timeout_seconds
         beside = self.rooms.asked is self.rooms.reads
@@ -432,6 +454,7 @@ class _Live:
             self.desk.close()
             await self.work.done(DRAIN_SECONDS)
             await self.appender.close()
+            await self.builds.stop()
             await self.engine.stop()
         finally:
             await self.rooms.close()

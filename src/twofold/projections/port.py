@@ -159,10 +159,12 @@ class ReadStore(AskedStore, Rows, Protocol):
     Errors besides: ``StoreRefusedError`` for what it will never take, with reason ``value`` where that is in a row.
     """
 
-    async def install(self, tables: Sequence[Table], layouts: Sequence[Layout] = ()) -> None:
+    async def install(
+        self, tables: Sequence[Table], layouts: Sequence[Layout] = (), *, leave: Collection[str] = ()
+    ) -> None:
         """Make the tables and indexes that are missing, and forget the checkpoint of each that was.
 
-        ``StoreRefusedError`` with reason ``definition-changed`` where a table has other columns or another key.
+        Tables named in ``leave`` stay as they are. ``StoreRefusedError`` with reason ``definition-changed`` where a table has other columns or another key.
         """
         ...
 
@@ -179,6 +181,10 @@ class ReadStore(AskedStore, Rows, Protocol):
 
         False, with nothing changed, when it is not parked any more or has other letters than expected.
         """
+        ...
+
+    async def definitions(self, tables: Collection[str]) -> Mapping[str, str]:
+        """What these tables were made from (``Table.definition``), if they are there and ours."""
         ...
 
     async def generations(self, subscriptions: Collection[str]) -> Sequence[Generation]:

@@ -8,9 +8,10 @@ from functools import partial
 
 import msgspec
 
-from twofold.errors import FoldError, OutcomeUnknownError, StoreError, StoreUnavailableError
+from twofold.errors import FoldError, OutcomeUnknownError, StoreError, StoreRefusedError, StoreUnavailableError
 from twofold.projections.blame import blamed, is_of_an_event
 from twofold.projections.definition import by_name
+from twofold.projections.deployment import superseded
 from twofold.projections.folding import Folding
 from twofold.projections.group import Group, Page, groups_of
 from twofold.projections.lot import Lot
@@ -46,11 +47,15 @@ class Projector:
         *,
         groups: Sequence[Group] | None = None,
         changed: Callable[[Collection[str]], None] = lambda tables: None,
+        watches_code: bool = False,
         rows_max: int = 50_000,
         parked_max: int = 0,
     ) -> None:
         self._reads = reads
         self._tell = changed
+        self._watches_code = watches_code
+        self._held: set[str] = set()
+        self._superseded: dict[str, StoreRefusedError] = {}
         self._by_sql = {each.name: each for each in sql_projections}
         found = groups_of(by_name(projections).values()) if groups is None else groups
         self._groups = {group.name: group for group in found}
@@ -60,15 +65,36 @@ class Projector:
     @property
     def interests(self) -> Mapping[str, frozenset[str]]:
         types = {name: group.types for name, group in self._groups.items()}
-        return types | {name: each.types for name, each in self._by_sql.items()}
+        types |= {name: each.types for name, each in self._by_sql.items()}
+        return {name: found for name, found in types.items() if name not in self._held}
+
+    def hold(self, names: Collection[str]) -> None:
+        """Do not follow these until they are released: what serves of them is not this code's."""
+        self._held |= set(names)
+
+    def release(self, name: str) -> None:
+        """Follow it from now on."""
+        self._held.discard(name)
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
         found = await self._reads.checkpoints(names)
+        await self._see_who_is_superseded(names)
         groups = [self._groups[name] for name in names if name in self._groups]
         await self._lot.read([each.name for group in groups for each in group.projections])
         return found
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        if self._superseded:
+            return [await self._deliver_or_stop(delivery) for delivery in deliveries]
+        return await self._deliver(deliveries)
+
+    async def _deliver_or_stop(self, delivery: Delivery) -> Outcome:
+        if (error := self._superseded.get(delivery.name)) is not None:
+            return Stopped(delivery.start, error)
+        (outcome,) = await self._deliver([delivery])
+        return outcome
+
+    async def _deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         try:
             return await self._save(await asyncio.gather(*(self._fold(delivery) for delivery in deliveries)))
         except BaseException:
@@ -82,6 +108,12 @@ class Projector:
 
     async def note(self, name: str, note: Note | None) -> None:
         await self._reads.note(name, note)
+
+    async def _see_who_is_superseded(self, names: Collection[str]) -> None:
+        """Whoever was fenced may have been so by a generation that other code has made."""
+        groups = [self._groups[name] for name in names if name in self._groups] if self._watches_code else []
+        noted = await self._reads.generations([group.name for group in groups]) if groups else ()
+        self._superseded = {group.name: error for group in groups if (error := superseded(group, noted)) is not None}
 
     async def _fold(self, delivery: Delivery, parking: Sequence[Parked] = ()) -> Folded:
         """Fold the page, parking keys that cannot be folded, or what stands before the first event that nobody can place."""

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from twofold.errors import StoreUnavailableError, TwofoldError
+from twofold.errors import StoreRefusedError, StoreUnavailableError, TwofoldError
 from twofold.messages import Registry
 from twofold.projections.builder import ROWS_MAX, Builder
 from twofold.projections.generations import Generation, Switch, built_beside
@@ -84,7 +84,21 @@ class Rebuild:
         """Take the place of generation ``old``, catching up as often as that moves on."""
         tables = tuple(projection.table for projection in self._group.projections)
         while not await self._reads.switch(Switch(self._group.name, old, self.generation.number, tables)):
+            if await self._is_over():
+                return
             await self.catch_up()
+
+    async def _is_over(self) -> bool:
+        """Whether another process has switched to this generation. ``StoreRefusedError`` if somebody gave it up."""
+        noted = await self._reads.generations([self._group.name])
+        state = next((each.state for each in noted if each.number == self.generation.number), "cancelled")
+        if state == "cancelled":
+            raise StoreRefusedError(
+                f"Generation {self.generation.number} of {self._group.name} was cancelled",
+                reason="cancelled",
+                remedy="Begin another: twofold projections rebuild.",
+            )
+        return state == "active"
 
     async def close(self) -> None:
         """Write what is in memory, so that the next one goes on from there."""

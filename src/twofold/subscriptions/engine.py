@@ -83,6 +83,16 @@ class Engine:
         self._tasks = [asyncio.create_task(self._watch())]
         self._tasks += [asyncio.create_task(self._follow(cohort)) for cohort in self._cohorts]
 
+    async def admit(self) -> None:
+        """Take up subscriptions that the subscriber has come to want since the start."""
+        known = await call_the_roll(self._log, self._subscriber, await self._log.head())
+        new = {name: member for name, member in known.items() if name not in self._members}
+        self._members |= new
+        cohorts = [Cohort(self._pages(), self._subscriber, members) for members in level(new)]
+        self._cohorts += cohorts
+        if self._tasks:
+            self._tasks += [asyncio.create_task(self._follow(cohort)) for cohort in cohorts]
+
     async def stop(self) -> None:
         """Finish the pages in hand and stop. What has been read beyond them is left to the next start."""
         self._stopping.set()

@@ -51,13 +51,16 @@ class PostgresReads:
         await self._questions.close()
         await self._connections.close()
 
-    async def install(self, tables: Sequence[Table], layouts: Sequence[Layout] = ()) -> None:
+    async def install(
+        self, tables: Sequence[Table], layouts: Sequence[Layout] = (), *, leave: Collection[str] = ()
+    ) -> None:
+        weak = [table for table in tables if table.name not in leave]
         async with self._connections.transaction() as connection:
             await self._alone(connection)
-            refuse_partial_groups(tables, await self._there(connection, [table.name for table in tables]))
+            refuse_partial_groups(weak, await self._there(connection, [table.name for table in weak]))
             for layout in layouts:
                 await self._lay_out(connection, layout)
-            for table in tables:
+            for table in weak:
                 await self._install(connection, table)
         self.know(tables)
 
@@ -97,6 +100,11 @@ class PostgresReads:
                     await write_rows(connection, changes)
                 return True
         return False
+
+    async def definitions(self, tables: Collection[str]) -> Mapping[str, str]:
+        async with self._connections.connection() as connection:
+            found = await connection.fetch(_SQL["definitions"], list(tables), self._schema)
+        return dict(map(tuple, found))
 
     async def generations(self, subscriptions: Collection[str]) -> Sequence[Generation]:
         async with self._connections.connection() as connection:

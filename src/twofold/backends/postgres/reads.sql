@@ -185,6 +185,12 @@ update twofold_read_models set name = $1 where name = $2;
 -- name: forget_definition
 delete from twofold_read_models where name = $1;
 
+-- name: definitions
+select name, definition from twofold_read_models
+where name = any ($1::text[]) and exists (
+    select 1 from pg_class where relname = name and relnamespace = (select oid from pg_namespace where nspname = $2)
+);
+
 -- name: generations
 select subscription, number, code, state, tables from twofold_generations
 where subscription = any ($1::text[]) order by subscription, number;

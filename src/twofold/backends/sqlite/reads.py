@@ -77,10 +77,12 @@ class SqliteReads:
         await self._questions.close()
         await self.database.close()
 
-    async def install(self, tables: Sequence[Table], layouts: Sequence[Layout] = ()) -> None:
+    async def install(
+        self, tables: Sequence[Table], layouts: Sequence[Layout] = (), *, leave: Collection[str] = ()
+    ) -> None:
         strong = [table for table in tables if table.strong and self._log is not None]
         self._strong = frozenset(table.subscription for table in strong)
-        weak = [table for table in tables if table not in strong]
+        weak = [table for table in tables if table not in strong and table.name not in leave]
 
         def work(connection: apsw.Connection) -> None:
             with transaction(connection):
@@ -146,6 +148,14 @@ class SqliteReads:
             return False
 
         return await self.database.run(work)
+
+    async def definitions(self, tables: Collection[str]) -> Mapping[str, str]:
+        wanted = msgspec.json.encode(list(tables)).decode()
+
+        def work(connection: apsw.Connection) -> dict[str, str]:
+            return {str(name): str(made_from) for name, made_from in connection.execute(_SQL["definitions"], (wanted,))}
+
+        return await self.database.read(work)
 
     async def generations(self, subscriptions: Collection[str]) -> Sequence[Generation]:
         return await self.database.read(lambda connection: generations_of(connection, subscriptions))

@@ -112,6 +112,10 @@ update twofold_read_models set name = ? where name = ?;
 -- name: forget_definition
 delete from twofold_read_models where name = ?;
 
+-- name: definitions
+select name, definition from twofold_read_models
+where name in (select value from json_each(?)) and name in (select name from sqlite_schema where type = 'table');
+
 -- name: generations
 select subscription, number, code, state, tables from twofold_generations
 where subscription in (select value from json_each(?)) order by subscription, number;

@@ -124,6 +124,7 @@ def test_a_version_that_does_not_exist_yet_is_not_found(either: Terminal) -> Non
 def test_read_models_are_listed_with_their_place(either: Terminal) -> None:
     filled(either)("ask", "CountAccounts")
     (found,) = either("projections", "ls", "--json").answer
+    assert len(found["fingerprint"]) == 16
     assert (found["name"], found["position"], found["head"], found["lag"]) == ("account_view", 5, 5, 0)
 
 

@@ -1,6 +1,7 @@
 """EVENTS → READ MODELS: rows that are folds of the log, and the port of the database that keeps them."""
 
 from twofold.projections.definition import by_name, define, table_of
+from twofold.projections.fingerprint import fingerprint, joined, sql_fingerprint
 from twofold.projections.group import Group, Page, grouped, groups_of
 from twofold.projections.indexes import indexed
 from twofold.projections.inline import Inline
@@ -40,6 +41,9 @@ __all__ = [
     "Table",
     "by_name",
     "define",
+    "fingerprint",
+    "joined",
+    "sql_fingerprint",
     "grouped",
     "groups_of",
     "indexed",

@@ -31,13 +31,15 @@ _CANNOT_READ = "cannot be read by this program"
 class SqlProjection(msgspec.Struct, frozen=True, eq=False):
     """A projection that writes tables of its own: ``apply`` is called with each page inside the open transaction.
 
-    ``types`` are the names of the event types that it wants; ``name`` is also that of its checkpoint.
+    ``types`` are the names of the event types that it wants; ``name`` is also that of its checkpoint. ``statement`` is
+    all that a set-based one does.
     """
 
     name: str
     layout: Layout
     event_types: tuple[type[Event], ...]
     apply: Apply
+    statement: str = ""
 
     @property
     def types(self) -> frozenset[str]:
@@ -95,9 +97,8 @@ def sql_projection(part: Any) -> SqlProjection:
     if isinstance(part, SetProjection):
         table = events_table(part)
         apply = partial(_apply_set, part.statement, table, _row_of(table))
-        return SqlProjection(
-            part.name, layout_of(part, part.name, part.schema, part.event_types), part.event_types, apply
-        )
+        layout = layout_of(part, part.name, part.schema, part.event_types)
+        return SqlProjection(part.name, layout, part.event_types, apply, part.statement)
     name, schema = getattr(part, PROJECTS)
     event_types = _event_types(part)
     return SqlProjection(name, layout_of(part, name, schema, event_types), event_types, part)

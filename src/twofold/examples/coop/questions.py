@@ -84,7 +84,7 @@ async def families_by_risk_tier(query: FamiliesByRiskTier, read: Reader) -> list
         FamiliesInTier,
         """
         select risk_tier, count(*) as families, avg(risk_score) as average_risk_score,
-               avg(engagement_score) as average_engagement, decimal_sum(owed) as owed
+               avg(engagement_score) as average_engagement, sum(owed) as owed
         from family_view
         where status = 'active'
         group by risk_tier

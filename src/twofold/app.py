@@ -350,12 +350,13 @@ class _Live:
     def __init__(self, app: App, rooms: Rooms) -> None:
         self.app, self.rooms = app, rooms
         self.work = Work()
-        self.appender = Appender(rooms.log, halves=rooms.is_server)
+        self.strong = [group for group in groups_of(app.parts.projections) if group.strong]
+        # A transaction that is held open while rows are folded costs by the flush: then large ones are better than two in turn.
+        self.appender = Appender(rooms.log, halves=rooms.is_server and not self.strong)
         self.states = States(rooms.log, app.registry, rooms.snapshots, states_max=app.settings.states_max)
         self.history = History(self.states, rooms.log, app.registry)
         changes, self.moments = TableChanges(), Moments(rooms.log)
         projector = Projector(rooms.reads, app.parts.projections, app.parts.sql_projections, changed=changes.tell)
-        self.strong = [group for group in groups_of(app.parts.projections) if group.strong]
         self.changes = changes
         self.behind: set[str] = set()
         self.engine = Engine(rooms.log, app.registry, projector, inline=[group.name for group in self.strong])

@@ -358,15 +358,16 @@ class _Live:
     def __init__(self, app: App, rooms: Rooms) -> None:
         self.app, self.rooms = app, rooms
         self.work = Work()
-        self.appender = Appender(rooms.log, halves=rooms.is_server)
+        self.groups = groups_of(app.parts.projections)
+        self.strong = [group for group in self.groups if group.strong]
+        # A transaction that is held open while rows are folded costs by the flush: then large ones are better than two in turn.
+        self.appender = Appender(rooms.log, halves=rooms.is_server and not self.strong)
         self.states = States(rooms.log, app.registry, rooms.snapshots, states_max=app.settings.states_max)
         self.history = History(self.states, rooms.log, app.registry)
         changes, self.moments = TableChanges(), Moments(rooms.log)
         projector = Projector(
             rooms.reads, app.parts.projections, app.parts.sql_projections, changed=changes.tell, watches_code=True
         )
-        self.groups = groups_of(app.parts.projections)
-        self.strong = [group for group in self.groups if group.strong]
         self.deployment = Deployment(rooms.reads, self.groups)
         self.changes = changes
         self.behind: set[str] = set()

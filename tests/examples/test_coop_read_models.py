@@ -13,6 +13,7 @@ from twofold import Event
 from twofold.errors import FoldError
 from twofold.examples.coop.account import Settled
 from twofold.examples.coop.analytics import PaymentAnalytics
+from twofold.examples.coop.at_risk import AtRiskFamily
 from twofold.examples.coop.events import (
     AttendanceRecorded,
     Channel,
@@ -24,7 +25,7 @@ from twofold.examples.coop.events import (
     PaymentReceived,
     RiskScoreUpdated,
 )
-from twofold.examples.coop.read_models import AtRiskFamily, FamilyView
+from twofold.examples.coop.read_models import FamilyView
 from twofold.examples.coop.risk import RiskFactor
 from twofold.testing import on, project
 

@@ -17,8 +17,9 @@ from twofold import App, ReadModel
 from twofold.errors import StoreUnavailableError
 from twofold.examples.coop.analytics import PaymentAnalytics
 from twofold.examples.coop.app import coop
+from twofold.examples.coop.at_risk import AtRiskFamily
 from twofold.examples.coop.generator import COHORT_MAX, cohorts_of
-from twofold.examples.coop.read_models import AtRiskFamily, FamilyView
+from twofold.examples.coop.read_models import FamilyView
 from twofold.examples.coop.sender import Year, send_year
 from twofold.projections import table_of
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twofold import App
 from twofold.examples.coop.analytics import PaymentAnalytics
+from twofold.examples.coop.at_risk import AtRiskFamily
 from twofold.examples.coop.questions import (
     enrollment_report,
     families_by_risk_tier,
@@ -12,7 +13,7 @@ from twofold.examples.coop.questions import (
     list_at_risk,
     search_families,
 )
-from twofold.examples.coop.read_models import AtRiskFamily, FamilyView
+from twofold.examples.coop.read_models import FamilyView
 from twofold.examples.coop.write_model import Family
 
 DECIDERS = (Family,)

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from twofold import App
 from twofold.examples.coop.analytics import PaymentAnalytics
+from twofold.examples.coop.at_risk import AtRiskFamily
 from twofold.examples.coop.questions import (
     EnrolledInMonth,
     EnrollmentReport,
@@ -19,7 +20,7 @@ from twofold.examples.coop.questions import (
     ListAtRiskFamilies,
     SearchFamilies,
 )
-from twofold.examples.coop.read_models import AtRiskFamily, FamilyView
+from twofold.examples.coop.read_models import FamilyView
 from twofold.examples.coop.sender import Year
 
 TYPED = "no"

@@ -10,8 +10,9 @@ from msgspec import Meta, Struct
 
 from twofold import Query, Reader, answers
 from twofold.examples.coop.analytics import PaymentAnalytics
+from twofold.examples.coop.at_risk import AtRiskFamily
 from twofold.examples.coop.events import Score
-from twofold.examples.coop.read_models import AtRiskFamily, FamilyView
+from twofold.examples.coop.read_models import FamilyView
 from twofold.examples.coop.risk import AT_RISK_MIN, RiskTier
 
 Count = Annotated[int, Meta(ge=1, le=1000)]
@@ -84,7 +85,7 @@ async def families_by_risk_tier(query: FamiliesByRiskTier, read: Reader) -> list
         FamiliesInTier,
         """
         select risk_tier, count(*) as families, avg(risk_score) as average_risk_score,
-               avg(engagement_score) as average_engagement, decimal_sum(owed) as owed
+               avg(engagement_score) as average_engagement, sum(owed) as owed
         from family_view
         where status = 'active'
         group by risk_tier

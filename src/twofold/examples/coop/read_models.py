@@ -1,12 +1,12 @@
-"""What the co-op shows of a family: all about it, and what to do where it may be lost."""
+"""What the co-op shows of a family: all about it in one row."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Literal
 
-from twofold import REMOVED, Event, Key, ReadModel, Recorded, Removed, Searchable, by, evolve, indexed
+from twofold import Event, Key, ReadModel, Recorded, Searchable, evolve, indexed
 from twofold.examples.coop.events import (
     AttendanceRecorded,
     Channel,
@@ -22,17 +22,7 @@ from twofold.examples.coop.events import (
     TuitionCharged,
     VolunteerHoursLogged,
 )
-from twofold.examples.coop.risk import (
-    AT_RISK_MIN,
-    Intervention,
-    Priority,
-    RiskFactor,
-    RiskTier,
-    days_until_withdrawal,
-    intervention_for,
-    priority_of,
-    tier_of,
-)
+from twofold.examples.coop.risk import RiskFactor, RiskTier, tier_of
 
 Status = Literal["active", "withdrawn"]
 
@@ -153,66 +143,6 @@ class FamilyView(ReadModel):
     @evolve(always=True)
     def was_changed(self, event: Recorded[Event]) -> None:
         self.event_version, self.last_updated = event.version, event.metadata.recorded_at
-
-
-@indexed("risk_score desc")
-class AtRiskFamily(ReadModel):
-    """One row per family that may be lost: it enters with a risk score of 70, and leaves below it and on withdrawal.
-
-    - ``since``: the date of the score with which it entered.
-    - ``recommended_intervention``, ``priority`` and ``days_until_predicted_withdrawal`` follow from the newest score and its
-      factors (see ``risk.py``).
-    - What is known of the family from before it entered comes from its ``FamilyView``.
-    """
-
-    family_id: Key[str]
-    family_name: str
-    risk_score: int
-    risk_tier: RiskTier
-    risk_factors: list[RiskFactor]
-    recommended_intervention: Intervention
-    priority: Priority
-    days_until_predicted_withdrawal: int
-    preferred_channel: Channel
-    since: date | None = None
-    last_contact_date: date | None = None
-    last_contact_method: Channel | None = None
-    coordinator: str | None = None
-
-    @evolve(creates=True)
-    def was_assessed(
-        self, event: RiskScoreUpdated, family: Annotated[FamilyView | None, by("family_id")]
-    ) -> Removed | None:
-        if event.risk_score < AT_RISK_MIN:
-            return REMOVED
-        if self.since is None:
-            self.enter(event.date, family)
-        score, factors = event.risk_score, event.risk_factors
-        self.risk_score, self.risk_tier, self.risk_factors = score, tier_of(score), factors
-        self.recommended_intervention = intervention_for(score, factors)
-        self.priority = priority_of(score, factors)
-        self.days_until_predicted_withdrawal = days_until_withdrawal(score, factors)
-        return None
-
-    def enter(self, on: date, family: FamilyView | None) -> None:
-        if family is None:
-            raise ValueError(f"family {self.family_id} was never enrolled")
-        self.since, self.family_name, self.coordinator = on, family.family_name, family.coordinator
-        self.preferred_channel = family.preferred_channel
-        self.last_contact_date, self.last_contact_method = family.last_contact_date, family.last_contact_method
-
-    @evolve(if_exists=True)
-    def was_contacted(self, event: ContactRecorded) -> None:
-        if self.last_contact_date is None or event.date >= self.last_contact_date:
-            self.last_contact_date, self.last_contact_method = event.date, event.method
-
-    @evolve(if_exists=True)
-    def was_assigned(self, event: CoordinatorAssigned) -> None:
-        self.coordinator = event.coordinator
-
-    @evolve(if_exists=True)
-    def has_left(self, event: FamilyWithdrawn) -> Removed:
-        return REMOVED
 
 
 def years_between(birth: date, on: date) -> int:

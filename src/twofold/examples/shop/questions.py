@@ -73,7 +73,7 @@ async def customer_orders(query: CustomerOrders, read: Reader) -> list[OrderList
 async def order_stats(query: OrderStats, read: Reader) -> list[OrdersByStatus]:
     return await read.all(
         OrdersByStatus,
-        "select status, count(*) as orders, decimal_sum(total) as total from order_list group by status order by status",
+        "select status, count(*) as orders, sum(total) as total from order_list group by status order by status",
     )
 
 
@@ -82,9 +82,9 @@ async def sales_by_month(query: SalesByMonth, read: Reader) -> list[MonthOfSales
     return await read.all(
         MonthOfSales,
         """
-        select month, cast(sum(orders) as bigint) as orders, decimal_sum(sold) as sold,
-               decimal_sum(cancelled) as cancelled, decimal_sum(returned) as returned,
-               decimal_sum(adjusted) as adjusted, decimal_sum(net) as net
+        select month, cast(sum(orders) as bigint) as orders, sum(sold) as sold,
+               sum(cancelled) as cancelled, sum(returned) as returned,
+               sum(adjusted) as adjusted, sum(net) as net
         from sales_analytics
         where country = coalesce(:country, country)
         group by month order by month

@@ -23,7 +23,7 @@ from twofold.errors import DefinitionError, InvalidInputError, StoreRefusedError
 from twofold.messages import Command, Context, Event, Query, Recorded
 from twofold.messages.codec import validated
 from twofold.parts import Parts, sort_parts
-from twofold.projections import Inline, Projector, ReadStore, groups_of
+from twofold.projections import DeadLetters, Inline, Projector, ReadStore, groups_of
 from twofold.projections.builds import Builds
 from twofold.projections.deployment import Deployment
 from twofold.queries import Answer, Desk, Moments, QuestionCount, Sources, TableChanges
@@ -40,8 +40,6 @@ S = TypeVar("S")
 
 NO_CONTEXT = Context()
 
-PARKED_MAX = 100
-
 DRAIN_SECONDS = 30.0
 """How long a stop waits for commands and questions under way. What is appended by then is appended."""
 
@@ -57,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True):
     answers_max: int
     slow_seconds: float
     query_seconds: float
+    parked_max: int
 
 
 class App:
@@ -67,6 +66,8 @@ class App:
     beside the log, or at ``reads``; questions go there, or to ``replica``, a server that repeats it. With ``migrate`` an
     older schema is upgraded at start; without it ``twofold db upgrade`` must have been run. With ``background`` the
     read models follow the log in this process; without it another process runs them, or a test turns them by hand.
+    An event that a fold cannot take parks its key (``dead_letters``), at most ``parked_max`` keys of each read model; the
+    next one stops it. With 0 it stops at the first.
 
     Use it as ``async with app:``. Raises ``DefinitionError`` at once for any mistake in its parts.
     """
@@ -85,6 +86,7 @@ class App:
         answers_max: int = 10_000,
         slow_seconds: float = 0.2,
         query_seconds: float = 30.0,
+        parked_max: int = 100,
     ) -> None:
         self.parts: Parts = sort_parts(parts)
         self.registry = self.parts.registry
@@ -98,6 +100,7 @@ class App:
             answers_max,
             slow_seconds,
             query_seconds,
+            parked_max,
         )
         self._live: _Live | None = None
 
@@ -334,6 +337,11 @@ class App:
         return await self._started.engine.observe()
 
     @property
+    def dead_letters(self) -> DeadLetters:
+        """The keys of read models that take no events any more, the events that they have not taken, and the way back."""
+        return self._started.dead_letters
+
+    @property
     def reads(self) -> ReadStore:
         """The store of the read models."""
         return self._started.rooms.reads
@@ -366,14 +374,26 @@ class _Live:
         self.history = History(self.states, rooms.log, app.registry)
         changes, self.moments = TableChanges(), Moments(rooms.log)
         projector = Projector(
-            rooms.reads, app.parts.projections, app.parts.sql_projections, changed=changes.tell, watches_code=True
+            rooms.reads,
+            app.parts.projections,
+            app.parts.sql_projections,
+            changed=changes.tell,
+            parked_max=app.settings.parked_max,
+            watches_code=True,
         )
         self.deployment = Deployment(rooms.reads, self.groups)
+        self.dead_letters = DeadLetters(rooms.log, app.registry, rooms.reads, app.parts.projections)
         self.changes = changes
         self.behind: set[str] = set()
         self.engine = Engine(rooms.log, app.registry, projector, inline=[group.name for group in self.strong])
         self.builds = Builds(
-            rooms.log, app.registry, rooms.reads, self.deployment, projector, self.engine, parked_max=PARKED_MAX
+            rooms.log,
+            app.registry,
+            rooms.reads,
+            self.deployment,
+            projector,
+            self.engine,
+            parked_max=app.settings.parked_max,
         )
         rooms.reads.on_loss(self.engine.doubt)
         self.desk = Desk(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from twofold.app import App
 from twofold.deciders.receipt import Receipt
 from twofold.errors import TwofoldError
 from twofold.messages import Command, Event, Query, Recorded
+from twofold.projections import Parked, Retried
 from twofold.queries import Answer, QuestionCount
 from twofold.store.criteria import EVERYTHING, Criteria
 from twofold.subscriptions import SubscriptionStatus
@@ -132,12 +133,36 @@ class SyncApp:
         """Where every read model stands."""
         return self.wait_for(self.app.status())
 
+    @property
+    def dead_letters(self) -> SyncDeadLetters:
+        """The keys of read models that take no events any more, the events that they have not taken, and the way back."""
+        return SyncDeadLetters(self)
+
     def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
         """Run anything asynchronous on the app's own loop, and return its result."""
         if _inside(self._loop):
             work.close()
             raise TwofoldError("The sync door was used inside its own loop", remedy="Await the app's own method there.")
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+class SyncDeadLetters:
+    """The parked keys of an app's read models."""
+
+    def __init__(self, door: SyncApp) -> None:
+        self._door, self._dead = door, door.app.dead_letters
+
+    def parked(self, read_model: str | None = None) -> Sequence[Parked]:
+        """What is parked, of one read model or all."""
+        return self._door.wait_for(self._dead.parked(read_model))
+
+    def letters(self, parked: Parked) -> Sequence[Recorded[Event]]:
+        """The events that a parked key has not taken, in order; the first is why it was parked."""
+        return self._door.wait_for(self._dead.letters(parked))
+
+    def retry(self, parked: Parked, *, dry_run: bool = False, skip_reason: str | None = None) -> Retried:
+        """Fold a parked key's events through the code as it is now, and let the key go if all of them could be taken."""
+        return self._door.wait_for(self._dead.retry(parked, dry_run=dry_run, skip_reason=skip_reason))
 
 
 def _inside(loop: asyncio.AbstractEventLoop) -> bool:

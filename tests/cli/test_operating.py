@@ -244,7 +244,9 @@ def test_read_models_that_are_away_are_an_environment_error(terminal: Terminal, 
 # --- why a read model stopped ---------------------------------------------------------------------------------------
 
 
-def test_what_stopped_a_read_model_is_seen_by_whoever_looks(either: Terminal) -> None:
+def test_what_stopped_a_read_model_is_seen_by_whoever_looks(either: Terminal, folder: Path) -> None:
+    path = folder / "app.py"
+    path.write_text(path.read_text().replace('bank.db")', 'bank.db", parked_max=0)'))
     for amount in (5, 666, 7):
         either("send", "Deposit", "account_id=1", f"amount={amount}")
     either("ask", "CountAccounts")
@@ -258,3 +260,13 @@ def test_what_stopped_a_read_model_is_seen_by_whoever_looks(either: Terminal) ->
     }
     assert "account_view cannot take Deposited at position 2" in either("projections", "ls").out.replace("\n", " ")
     assert verdicts(either)[1]["read model account_view"] == "bad"
+
+
+def test_parked_keys_are_told_by_whoever_looks(either: Terminal) -> None:
+    for account, amount in ((1, 5), (1, 666), (2, 7), (1, 8)):
+        either("send", "Deposit", f"account_id={account}", f"amount={amount}")
+    either("ask", "CountAccounts")
+    (found,) = either("projections", "ls", "--json").answer
+    assert (found["lag"], found["parked"], found["error"]) == (0, 1, None)
+    code, found = verdicts(either)
+    assert (code, found["read model account_view"], found["parked keys of account_view"]) == (0, "ok", "warn")

@@ -156,7 +156,7 @@ async def test_a_projection_with_sql_of_its_own_stops_at_the_event_that_it_canno
 async def test_a_value_that_the_database_refuses_stops_at_its_event_and_all_before_it_is_kept(
     store: str, bad: str
 ) -> None:
-    async with App(Counter, Columns, store=store, background=False) as app:
+    async with App(Counter, Columns, store=store, background=False, parked_max=0) as app:
         for number, counter in ((1, "a"), (2, "b"), (3, "a"), (666, "b"), (5, "a")):
             await app.send(Count(counter=counter, number=number, topic=bad))
         with pytest.raises(BehindError):
@@ -172,5 +172,5 @@ async def test_a_value_that_the_database_refuses_stops_at_its_event_and_all_befo
         ]
         found = await app.reads.query("select counter, maybe from columns order by counter", {})
         assert [tuple(row) for row in found.rows] == [("a", 3), ("b", 2)]
-    async with App(Counter, Columns, store=store, background=False) as app:
+    async with App(Counter, Columns, store=store, background=False, parked_max=0) as app:
         assert (await status_of(app, "columns")).facts == stopped.facts

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from tests.stories.notebook import FindNote, Note, NoteView, Write, notebook
-from twofold import App, BehindError, OpaqueEvent
+from twofold import App, OpaqueEvent
 from twofold.backends.sqlite.log import SqliteLog
 from twofold.config import PostgresURL, SqliteURL
 from twofold.errors import FoldError, StoreUnavailableError
@@ -87,12 +87,13 @@ async def test_an_event_type_that_is_no_longer_in_the_code_stops_nobody(app: App
     )
 
 
-async def test_an_event_that_cannot_be_read_stops_whoever_folds_it_and_is_named(app: App) -> None:
+async def test_an_event_that_cannot_be_read_parks_its_key_and_is_named(app: App) -> None:
     await app.log.append([stored("Written", b'{"text":1}')])
     with pytest.raises(FoldError, match="Note cannot take Written at position 1"):
         await app.load(Note, "n-1")
     receipt = await app.send(Write(note="n-2"))
-    with pytest.raises(BehindError, match="note_view cannot take Written at position 1"):
-        await app.ask(FindNote(note="n-2"), after=receipt)
+    assert await app.ask(FindNote(note="n-2"), after=receipt) == NoteView(note="n-2")
     (status,) = await app.status()
-    assert (status.state, status.position, status.head) == ("stopped", 0, 2)
+    assert (status.state, status.position, status.parked) == ("running", 2, 1)
+    (parked,) = await app.dead_letters.parked()
+    assert (parked.read_model, parked.key, parked.since, parked.event_type) == ("note_view", '"n-1"', 1, "Written")

@@ -52,7 +52,7 @@ class EventCount(ReadModel):
 
 
 def counters(url: str, *, background: bool = False) -> App:
-    return App(Counter, CounterView, EventCount, store=url, background=background)
+    return App(Counter, CounterView, EventCount, store=url, background=background, parked_max=0)
 
 
 def run(said: Connection, url: str, *, mended: bool) -> None:

@@ -83,8 +83,8 @@ async def settings_of(app: App) -> str:
 
 
 def read_models(statuses: Sequence[SubscriptionStatus]) -> list[Finding]:
-    """Whether each read model is level with the log."""
-    return [_read_model(status) for status in statuses]
+    """Whether each read model is level with the log, and whether it takes all keys."""
+    return [finding for status in statuses for finding in (_read_model(status), *_parked(status))]
 
 
 def refusal(error: StoreError) -> Finding:
@@ -104,6 +104,14 @@ def _read_model(status: SubscriptionStatus) -> Finding:
         fact = f"{status.lag} events behind (position: {status.position}, head: {status.head})"
         return Finding(name, "warn", fact, "Start twofold run, or see whether it is running.")
     return Finding(name, "ok", f"level with the log at position {status.position}")
+
+
+def _parked(status: SubscriptionStatus) -> list[Finding]:
+    """Keys that take no events: whoever asks for them gets old rows."""
+    if not status.parked:
+        return []
+    fact = f"{status.parked} take no events since one that could not be folded"
+    return [Finding(f"parked keys of {status.name}", "warn", fact, "See twofold dead ls; mend the fold, then retry.")]
 
 
 _ABOUT = {

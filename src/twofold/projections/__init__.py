@@ -1,11 +1,13 @@
 """EVENTS → READ MODELS: rows that are folds of the log, and the port of the database that keeps them."""
 
+from twofold.projections.dead_letters import DeadLetters, Retried
 from twofold.projections.definition import by_name, define, table_of
 from twofold.projections.fingerprint import fingerprint, joined, sql_fingerprint
 from twofold.projections.group import Group, Page, grouped, groups_of
 from twofold.projections.indexes import indexed
 from twofold.projections.inline import Inline
 from twofold.projections.model import REMOVED, ReadModel, Removed
+from twofold.projections.parking import Parked
 from twofold.projections.port import Advance, AskedStore, Found, Layout, ReadStore, Writer
 from twofold.projections.projection import Projection
 from twofold.projections.projector import Projector
@@ -26,6 +28,7 @@ __all__ = [
     "AskedStore",
     "Changes",
     "Column",
+    "DeadLetters",
     "Found",
     "Group",
     "Index",
@@ -33,11 +36,13 @@ __all__ = [
     "Key",
     "Kind",
     "Page",
+    "Parked",
     "Projection",
     "Projector",
     "ReadModel",
     "ReadStore",
     "Removed",
+    "Retried",
     "Table",
     "by_name",
     "define",

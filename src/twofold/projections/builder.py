@@ -8,7 +8,7 @@ from twofold.errors import FoldError, StoreRefusedError
 from twofold.projections.folding import Folding
 from twofold.projections.group import Group
 from twofold.projections.hoard import Hoard
-from twofold.projections.lot import Lot
+from twofold.projections.lot import Lot, count_parked
 from twofold.projections.port import Advance, ReadStore
 from twofold.projections.projector import Projector
 from twofold.subscriptions import Advanced, Checkpoint, Delivery, Fenced, Note, Outcome
@@ -50,6 +50,9 @@ class Builder:
 
     async def note(self, name: str, note: Note | None) -> None:
         await self._reads.note(name, note)
+
+    async def parked(self, names: Collection[str]) -> Mapping[str, int]:
+        return await count_parked(self._reads, [self._group])
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         return [await self._take(each) for each in deliveries]

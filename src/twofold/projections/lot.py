@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
 from twofold.errors import FoldError
@@ -42,10 +43,17 @@ class Lot:
 
     def has_room_for(self, error: FoldError, also: Collection[Parked]) -> bool:
         """Whether the key that an error is about can be parked, beside those about to be."""
-        if error.key is None or error.read_model not in self._tables or isinstance(error.key, list):
-            return False
+        table = self._tables.get(error.read_model)
+        if error.key is None or isinstance(error.key, list) or table is None or table.strong:
+            return False  # Nobody knows which key is meant, or appends would go on past it.
         about_to_be = sum(each.read_model == error.read_model for each in also)
         return len(self._parked.get(error.read_model, {})) + about_to_be < self._parked_max
 
     def _key(self, parked: Parked) -> Key:
         return key_from(self._tables[parked.read_model], parked.key)
+
+
+async def count_parked(reads: ReadStore, groups: Collection[Group]) -> Mapping[str, int]:
+    """How many keys are parked in each group; those without any are not in it."""
+    group_of = {each.name: group.name for group in groups for each in group.projections}
+    return Counter(group_of[each.read_model] for each in await reads.parked(list(group_of)))

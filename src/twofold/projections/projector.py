@@ -14,7 +14,7 @@ from twofold.projections.definition import by_name
 from twofold.projections.deployment import superseded
 from twofold.projections.folding import Folding
 from twofold.projections.group import Group, Page, groups_of
-from twofold.projections.lot import Lot
+from twofold.projections.lot import Lot, count_parked
 from twofold.projections.parking import Parked, parked_by
 from twofold.projections.port import Advance, ReadStore
 from twofold.projections.projection import Projection
@@ -108,6 +108,9 @@ class Projector:
 
     async def note(self, name: str, note: Note | None) -> None:
         await self._reads.note(name, note)
+
+    async def parked(self, names: Collection[str]) -> Mapping[str, int]:
+        return await count_parked(self._reads, [self._groups[name] for name in names if name in self._groups])
 
     async def _see_who_is_superseded(self, names: Collection[str]) -> None:
         """Whoever was fenced may have been so by a generation that other code has made."""

@@ -149,7 +149,7 @@ class Engine:
             await self._members[name].reach(position, timeout_seconds=max(until - clock(), 0.0))
 
     def status(self) -> list[SubscriptionStatus]:
-        """Every subscription that runs here, by name, against the newest head that was seen."""
+        """Every subscription that runs here, by name, against the newest head and the parked keys that were seen."""
         return [self._members[name].status(self._head) for name in sorted(self._members)]
 
     def error_of(self, name: str) -> TwofoldError | None:
@@ -161,9 +161,17 @@ class Engine:
         head = await self._log.head()
         self._learn(head.position)
         if self._members:
+            with suppress(StoreError):  # What is in the way of the read database is in the status already.
+                await self._see_parked(self._members)
             return self.status()
         members = await call_the_roll(self._log, self._subscriber, head)
+        await self._see_parked(members)
         return [members[name].elsewhere(head.position, is_inline=name in self._inline) for name in sorted(members)]
+
+    async def _see_parked(self, members: Mapping[str, Member]) -> None:
+        found = await self._subscriber.parked(tuple(members))
+        for name, member in members.items():
+            member.parked = found.get(name, 0)
 
     def _learn(self, head: int) -> None:
         """The log reaches at least to here. Others learn it too while one waits, so that the newest counts, whoever knew it."""

@@ -17,6 +17,7 @@ class Member:
 
     ``noted`` is what stopped it before, as it was found beside its checkpoint. While there is a ``doubt`` it may stand
     further back than it seems: each doubt is an object of its own, so that whoever has looked removes only those before.
+    ``parked`` is how many of its keys were parked when somebody last looked.
     """
 
     def __init__(self, name: str, types: frozenset[str], checkpoint: Checkpoint, *, noted: Note | None = None) -> None:
@@ -27,6 +28,7 @@ class Member:
         self.doubt: object | None = None
         self.error: TwofoldError | None = None
         self.stopped = False
+        self.parked = 0
         self._void = False
         self._meter = Meter()
         self._waiting: set[tuple[int, asyncio.Future[None]]] = set()
@@ -91,6 +93,7 @@ class Member:
             rate=round(self._meter.rate, 1),
             error=note.message if note else None,
             facts=note.values if note else None,
+            parked=self.parked,
         )
 
     def _has(self, position: int) -> bool:

@@ -75,3 +75,7 @@ class Subscriber(Checkpoints, Protocol):
     async def note(self, name: str, note: Note | None) -> None:
         """Keep why a subscription stopped, in place of what is kept; None: it goes on."""
         ...
+
+    async def parked(self, names: Collection[str]) -> Mapping[str, int]:
+        """How many keys of these subscriptions take no events any more; those without any are not in it."""
+        ...

@@ -20,7 +20,8 @@ class SubscriptionStatus(msgspec.Struct, frozen=True):
 
     ``position``, ``head`` and ``lag`` count events of the whole log; ``rate`` is how many of them per second it has
     passed lately; ``error`` is the last one, also while it is retried, and ``facts`` are its code, message, remedy and
-    values: for an event that cannot be folded ``event_type``, ``position``, ``key`` and ``reason``.
+    values: for an event that cannot be folded ``event_type``, ``position``, ``key`` and ``reason``. ``parked`` keys take
+    no events until somebody retries them.
     """
 
     name: str
@@ -31,6 +32,7 @@ class SubscriptionStatus(msgspec.Struct, frozen=True):
     rate: float = 0.0
     error: str | None = None
     facts: Mapping[str, Any] | None = None
+    parked: int = 0
 
 
 class Meter:

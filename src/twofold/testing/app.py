@@ -19,13 +19,15 @@ class InMemoryApp(App):
     """The same parts as ``app`` on a private database in memory, without anything in the background.
 
     ``ask`` and ``answer`` first bring the read models to the head, so no test waits for one, or misses that one has stopped
-    (``BehindError`` says why). A ``clock`` of the test's own makes recorded times repeatable.
+    (``BehindError`` says why): it stops at the first event that its fold cannot take, unless ``parked_max`` says otherwise.
+    A ``clock`` of the test's own makes recorded times repeatable.
     """
 
-    def __init__(self, app: App, *, clock: Clock | None = None) -> None:
+    def __init__(self, app: App, *, clock: Clock | None = None, parked_max: int = 0) -> None:
         vars(self).update(vars(app.at("sqlite://", background=False)))
-        if clock is not None:
-            self.settings = msgspec.structs.replace(self.settings, clock=clock)
+        self.settings = msgspec.structs.replace(
+            self.settings, clock=clock or self.settings.clock, parked_max=parked_max
+        )
 
     async def ask(
         self,

@@ -18,7 +18,9 @@ from twofold.subscriptions.status import SubscriptionStatus
 
 
 @common
-@click.command("ls", help="List the read models: state, position, lag behind the head, and what stopped them.")
+@click.command(
+    "ls", help="List the read models: state, position, lag behind the head, parked keys, and what stopped them."
+)
 @settings_of
 def command(settings: Settings) -> None:
     app = app_for(settings)
@@ -33,8 +35,11 @@ def command(settings: Settings) -> None:
         write_json([msgspec.structs.asdict(each) | {"fingerprint": fingerprints[each.name]} for each in found])
     else:
         write_table(
-            ["read model", "state", "position", "head", "lag", "error"],
-            [[each.name, each.state, each.position, each.head, each.lag, each.error or ""] for each in found],
+            ["read model", "state", "position", "head", "lag", "parked", "error"],
+            [
+                [each.name, each.state, each.position, each.head, each.lag, each.parked, each.error or ""]
+                for each in found
+            ],
         )
 
 

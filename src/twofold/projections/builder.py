@@ -38,6 +38,9 @@ class Builder:
         return {self._group.name: self._group.types}
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
+        return await self._reads.checkpoints(names)
+
+    async def resume(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
         found = await self._reads.checkpoints(names)
         await self._lot.read([each.name for each in self._group.projections])
         return found
@@ -99,7 +102,7 @@ class Builder:
             self._careful = Projector(
                 self._reads, self._group.projections, groups=[self._group], parked_max=self._parked_max
             )
-            await self._careful.checkpoints([self._group.name])
+            await self._careful.resume([self._group.name])
         (outcome,) = await self._careful.deliver([delivery])
         return outcome
 

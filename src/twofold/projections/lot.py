@@ -25,9 +25,9 @@ class Lot:
     async def read(self, read_models: Collection[str]) -> None:
         """Learn what is parked. To be called after the checkpoint was read: whoever changes either then fences us."""
         wanted = [name for name in read_models if name in self._tables]
-        for name in wanted:
-            self._parked[name] = {}
-        self.add(await self._reads.parked(wanted))
+        parked = await self._reads.parked(wanted)
+        self._parked.update((name, {}) for name in wanted)
+        self.add(parked)
 
     def of(self, group: Group, also: Iterable[Parked] = ()) -> Mapping[str, Since]:
         """What is parked in the read models of a group, and what is about to be."""

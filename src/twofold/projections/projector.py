@@ -77,6 +77,9 @@ class Projector:
         self._held.discard(name)
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
+        return await self._reads.checkpoints(names)
+
+    async def resume(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
         found = await self._reads.checkpoints(names)
         await self._see_who_is_superseded(names)
         groups = [self._groups[name] for name in names if name in self._groups]

@@ -110,7 +110,7 @@ class Cohort:
     async def _look_again(self, members: list[Member]) -> None:
         """Stand where the database does after a crash, and remember nothing of what it has lost."""
         doubts = [member.doubt for member in members]
-        found = await self._subscriber.checkpoints([member.name for member in members]) if members else {}
+        found = await self._subscriber.resume([member.name for member in members]) if members else {}
         for member, doubt in zip(members, doubts, strict=True):
             at = found.get(member.name) or _before_everything(member.checkpoint)
             if at != member.checkpoint:
@@ -137,7 +137,7 @@ class Cohort:
 
     async def _follow_others(self, members: list[Member]) -> None:
         """Another worker was faster: go on from where it has come to."""
-        found = await self._subscriber.checkpoints([member.name for member in members])
+        found = await self._subscriber.resume([member.name for member in members])
         for member in members:
             member.advance(found.get(member.name) or _before_everything(member.checkpoint))
 

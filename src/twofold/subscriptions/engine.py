@@ -85,8 +85,8 @@ class Engine:
 
     async def admit(self) -> None:
         """Take up subscriptions that the subscriber has come to want since the start."""
-        known = await call_the_roll(self._log, self._subscriber, await self._log.head())
-        new = {name: member for name, member in known.items() if name not in self._members}
+        head = await self._log.head()
+        new = await call_the_roll(self._log, self._subscriber, head, resume=True, besides=self._members)
         self._members |= new
         cohorts = [Cohort(self._pages(), self._subscriber, members) for members in level(new)]
         self._cohorts += cohorts
@@ -164,7 +164,7 @@ class Engine:
             with suppress(StoreError):  # What is in the way of the read database is in the status already.
                 await self._see_parked(self._members)
             return self.status()
-        members = await call_the_roll(self._log, self._subscriber, head)
+        members = await call_the_roll(self._log, self._subscriber, head, resume=False)
         await self._see_parked(members)
         return [members[name].elsewhere(head.position, is_inline=name in self._inline) for name in sorted(members)]
 
@@ -180,7 +180,7 @@ class Engine:
     async def _gather(self) -> None:
         head = await self._log.head()
         self._head = head.position
-        self._members = await call_the_roll(self._log, self._subscriber, head)
+        self._members = await call_the_roll(self._log, self._subscriber, head, resume=True)
         inline = {name: member for name, member in self._members.items() if name in self._inline}
         others = {name: member for name, member in self._members.items() if name not in self._inline}
         self._cohorts = [Cohort(self._pages(), self._subscriber, members) for members in level(others)]
@@ -192,7 +192,7 @@ class Engine:
     async def _watch(self) -> None:
         """One wait for news serves every cohort."""
         failures = 0
-        while True:
+        while not self._stopping.is_set():  # A cancellation is lost where it meets the end of a rest.
             try:
                 self._learn(await self._log.wait(self._head, timeout_seconds=WATCH_SECONDS))
                 failures = 0

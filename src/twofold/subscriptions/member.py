@@ -31,7 +31,7 @@ class Member:
         self.parked = 0
         self._void = False
         self._meter = Meter()
-        self._waiting: set[tuple[int, asyncio.Future[None]]] = set()
+        self._waiting: dict[asyncio.Future[None], int] = {}
 
     @property
     def position(self) -> int:
@@ -105,17 +105,17 @@ class Member:
         return "catching up" if head > self.position else "running"
 
     async def _wait(self, position: int, timeout_seconds: float) -> None:
-        entry = position, asyncio.get_running_loop().create_future()
-        self._waiting.add(entry)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[future] = position
         try:
             with suppress(TimeoutError):  # reach() says how late it is.
                 async with asyncio.timeout(timeout_seconds):
-                    await entry[1]
+                    await future
         finally:
-            self._waiting.discard(entry)
+            self._waiting.pop(future, None)
 
     def _wake(self, reached: int | None) -> None:
-        for entry in [entry for entry in self._waiting if reached is None or entry[0] <= reached]:
-            self._waiting.discard(entry)
-            if not entry[1].done():
-                entry[1].set_result(None)
+        for future in [each for each, position in self._waiting.items() if reached is None or position <= reached]:
+            del self._waiting[future]
+            if not future.done():
+                future.set_result(None)

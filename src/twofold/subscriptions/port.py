@@ -60,6 +60,13 @@ class Subscriber(Checkpoints, Protocol):
         """The subscriptions by name, each with the names of the event types that it wants."""
         ...
 
+    async def resume(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
+        """Like ``checkpoints``, for whoever delivers from there: what else moves with them is looked at anew.
+
+        Not to be called while a delivery to one of them is under way.
+        """
+        ...
+
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         """Take effect of each delivery and move its checkpoint, together or not at all; an outcome each, in order."""
         ...

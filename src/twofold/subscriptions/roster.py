@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from twofold.errors import StoreRefusedError
 from twofold.store.port import EventStore, Head
@@ -11,17 +11,18 @@ from twofold.subscriptions.member import Member
 from twofold.subscriptions.port import Subscriber
 
 
-async def checkpoints_of(subscriber: Subscriber, head: Head) -> Mapping[str, Checkpoint]:
-    """Where each subscription stands: before the first event of this log if it never moved."""
-    names = tuple(subscriber.interests)
-    return dict.fromkeys(names, Checkpoint.start(head)) | dict(await subscriber.checkpoints(names))
+async def call_the_roll(
+    log: EventStore, subscriber: Subscriber, head: Head, *, resume: bool, besides: Collection[str] = ()
+) -> dict[str, Member]:
+    """A member for each subscription ``besides`` some, before the first event of this log if it never moved.
 
-
-async def call_the_roll(log: EventStore, subscriber: Subscriber, head: Head) -> dict[str, Member]:
-    """A member for each subscription; one whose checkpoint the log contradicts is stopped, with both facts."""
+    One whose checkpoint the log contradicts is stopped, with both facts. ``resume`` for whoever is going to run them.
+    """
     members: dict[str, Member] = {}
-    noted = await subscriber.notes(tuple(subscriber.interests))
-    for name, checkpoint in (await checkpoints_of(subscriber, head)).items():
+    names = tuple(name for name in subscriber.interests if name not in besides)
+    noted = await subscriber.notes(names)
+    found = await (subscriber.resume(names) if resume else subscriber.checkpoints(names))
+    for name, checkpoint in (dict.fromkeys(names, Checkpoint.start(head)) | dict(found)).items():
         members[name] = member = Member(name, subscriber.interests[name], checkpoint, noted=noted.get(name))
         if reason := await disagreement(log, head, checkpoint):
             member.stop(_disagrees(name, reason), void=True)

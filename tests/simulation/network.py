@@ -1,0 +1,84 @@
+"""Between a process and a database: every call takes time, and some are refused, or done without anybody hearing of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from random import Random
+from typing import Any, TypeVar
+
+import msgspec
+
+from tests.simulation.loop import Loop
+from twofold.errors import OutcomeUnknownError, StoreUnavailableError, TwofoldError
+
+T = TypeVar("T")
+
+
+class Weather(msgspec.Struct):
+    """How calls fare: shares of all calls, and the longest time one way, in seconds."""
+
+    slow: float = 0.0
+    slow_seconds: float = 0.5
+    refused: float = 0.0
+    lost: float = 0.0
+    quick_seconds: float = 0.003
+
+    def clear(self) -> None:
+        """From now on all goes well."""
+        self.slow = self.refused = self.lost = 0.0
+
+
+class Line:
+    """Carries calls. What has reached the database is done there, whatever becomes of the caller."""
+
+    def __init__(self, weather: Weather, chance: Random, tell: Callable[..., None] = lambda *what: None) -> None:
+        self._weather, self._chance, self._tell = weather, chance, tell
+
+    async def call(self, what: str, serve: Callable[[], T], *, unknown: bool = False) -> T:
+        """What ``serve`` gives, done all at once somewhere between now and then.
+
+        Raises what it raises; ``StoreUnavailableError`` when it was not done; when it was done, but the answer was
+        lost, the same or, where the port says ``unknown``, ``OutcomeUnknownError``.
+        """
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, Loop) and loop.over:
+            raise asyncio.CancelledError
+        answer: asyncio.Future[T] = loop.create_future()
+        fate = self._chance.random()
+        loop.call_later(self._seconds(), self._serve, what, serve, answer, fate, unknown, context=_elsewhere())
+        return await answer
+
+    def _serve(self, what: str, serve: Callable[[], T], answer: asyncio.Future[T], fate: float, unknown: bool) -> None:
+        given: Any
+        if fate < self._weather.refused:
+            given = StoreUnavailableError(f"{what} was refused", reason="away")
+        else:
+            try:
+                given = serve()
+            except TwofoldError as error:
+                given = error
+            if fate > 1 - self._weather.lost:
+                told = StoreUnavailableError(f"{what} was not heard of", reason="away")
+                given = OutcomeUnknownError(f"{what} was not heard of") if unknown else told
+        self._tell(what, given)
+        asyncio.get_running_loop().call_later(self._seconds(), _give, answer, given, context=_elsewhere())
+
+    def _seconds(self) -> float:
+        slow = self._chance.random() < self._weather.slow
+        return self._chance.random() * (self._weather.slow_seconds if slow else self._weather.quick_seconds)
+
+
+def _give(answer: asyncio.Future[Any], given: object) -> None:
+    if answer.done():
+        return
+    if isinstance(given, TwofoldError):
+        answer.set_exception(given)
+    else:
+        answer.set_result(given)
+
+
+def _elsewhere() -> contextvars.Context:
+    """Not on the host of whoever calls."""
+    return contextvars.Context()

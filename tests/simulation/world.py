@@ -1,0 +1,75 @@
+"""A simulated world: its databases, its machines, and what befalls them; all from one seed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import hashlib
+from collections import deque
+from collections.abc import Coroutine
+from random import Random
+from typing import Any
+
+import msgspec
+
+from tests.simulation.log import SharedLog
+from tests.simulation.loop import HOST, Host, Loop
+from tests.simulation.network import Line, Weather
+from tests.simulation.oracle import Oracle
+from tests.simulation.reads import Kept, SharedReads
+from twofold.messages import Command
+
+
+class Order(msgspec.Struct, frozen=True):
+    """A command that somebody outside wants done, however often he must ask."""
+
+    id: str
+    command: Command
+
+
+class World:
+    """Everything that a run is made of."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.chance = Random(seed)
+        self.loop = Loop()
+        self.weather = Weather()
+        self.log, self.reads = SharedLog(), SharedReads()
+        self.oracle = Oracle(self.log, self.reads)
+        self.orders: deque[Order] = deque()
+        self.open_orders = 0
+        self.older: list[Kept] = []
+        self._trace: list[tuple[float, str, str, str]] = []
+
+    def line(self, host: str) -> Line:
+        """From a host to a database."""
+        return Line(self.weather, self.chance, lambda what, given: self.tell(host, what, given))
+
+    def tell(self, host: str, what: str, given: object = "") -> None:
+        """Note what happens."""
+        self._trace.append((self.loop.time(), host, what, _short(given)))
+
+    def spawn(self, host: Host | None, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Let this go on, on a host; without one, outside of all."""
+        context = contextvars.Context()
+        context.run(HOST.set, host)
+        return self.loop.create_task(work, context=context)
+
+    @property
+    def trace(self) -> list[str]:
+        """What has happened, a line each."""
+        return [f"{when:9.4f}  {host:<9} {what}  {given}" for when, host, what, given in self._trace]
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same trace."""
+        return hashlib.blake2b("\n".join(self.trace).encode(), digest_size=8).hexdigest()
+
+
+def _short(given: object) -> str:
+    if isinstance(given, Exception):
+        return f"! {given}"
+    if isinstance(given, (bool, int, str, list)):
+        return str(given)[:160]
+    return ""

@@ -14,6 +14,8 @@ from twofold.projections.projector import Projector
 from twofold.projections.sql import PROJECTS, SetProjection, SqlProjection, projects, sql_projection
 from twofold.projections.strong import strong
 from twofold.projections.table import Changes, Column, Index, Key, Kind, Table
+from twofold.projections.verification import Difference, Unsure, Verification
+from twofold.projections.verifier import Verifier
 
 __all__ = [
     "PROJECTS",
@@ -44,6 +46,10 @@ __all__ = [
     "Removed",
     "Retried",
     "Table",
+    "Difference",
+    "Unsure",
+    "Verification",
+    "Verifier",
     "by_name",
     "define",
     "fingerprint",

@@ -24,6 +24,7 @@ class Fold:
         self.projection = projection
         self.parked: Since = parked or {}
         self.letters: dict[tuple[Key, int], None] = {}
+        self.skipped: Collection[tuple[Key, int]] = ()
         self.touches: list[Touch] = []
         self.keys: set[Key] = set()
         self.wheres: set[Where] = set()
@@ -83,8 +84,10 @@ class Fold:
                 raise projection.error(recorded, key, error) from error
 
     def passing(self, touches: Iterable[Touch]) -> Iterator[Touch]:
-        """The touches of keys that take events; those of parked keys are kept as letters."""
+        """The touches of keys that take events, without skipped ones; those of parked keys are kept as letters."""
         for touch in touches:
+            if self.skipped and (touch[0], touch[3].position) in self.skipped:
+                continue
             since = self.parked.get(touch[0])
             if since is None or touch[3].position < since:
                 yield touch

@@ -96,7 +96,7 @@ class Page:
         for cls, touches in self._runs():
             fold, fan_out = self.folds[cls], fan_outs.get(cls)
             wanted = fan_out.expanded(touches) if fan_out is not None else touches
-            fold.take(fold.passing(wanted) if fold.parked else wanted)
+            fold.take(fold.passing(wanted) if fold.parked or fold.skipped else wanted)
         return [changes for fold in self.folds.values() if (changes := fold.changes).rows or changes.removed]
 
     @property

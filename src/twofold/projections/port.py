@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -80,6 +80,18 @@ class Found(msgspec.Struct, frozen=True):
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
+
+
+Take: TypeAlias = Callable[[Table, Sequence[Any]], None]
+"""Is given rows of a table, some at a time."""
+
+
+class Survey(msgspec.Struct, frozen=True):
+    """What is kept of a subscription beside its rows, at one moment: letters that were ``skipped`` are left out for good."""
+
+    checkpoint: Checkpoint | None
+    parked: Sequence[Parked] = ()
+    skipped: Sequence[Letter] = ()
 
 
 class AskedStore(Protocol):
@@ -165,6 +177,14 @@ class ReadStore(AskedStore, Rows, Protocol):
         """Make the tables and indexes that are missing, and forget the checkpoint of each that was.
 
         Tables named in ``leave`` stay as they are. ``StoreRefusedError`` with reason ``definition-changed`` where a table has other columns or another key.
+        """
+        ...
+
+    async def survey(self, table: Table, beside: Sequence[str], take: Take) -> Survey:
+        """One moment of a read model, while others write on: ``take`` gets every row of its table.
+
+        ``beside`` are the read models whose parked keys are wanted. ``take`` may be called on another thread; what it
+        raises ends the survey.
         """
         ...
 

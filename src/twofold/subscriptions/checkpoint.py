@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from twofold.errors import StoreRefusedError
 from twofold.messages import Event, Recorded
 from twofold.store.port import EventStore, Head
 
@@ -38,6 +39,19 @@ class Checkpoint(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(
             self, position=position, event_position=newest.position, event_id=newest.metadata.event_id
         )
+
+
+async def disagrees(log: EventStore, head: Head, name: str, checkpoint: Checkpoint) -> StoreRefusedError | None:
+    """The refusal to go on from this checkpoint, if the log is not the one that it was made from."""
+    reason = await disagreement(log, head, checkpoint)
+    if not reason:
+        return None
+    return StoreRefusedError(
+        f"{name} does not belong to this log: {reason}",
+        reason="log-disagrees",
+        remedy="Connect the log that it was built from, or accept this one, and have it filled again from the beginning: "
+        f"twofold projections accept-rewind {name}",
+    )
 
 
 async def disagreement(log: EventStore, head: Head, checkpoint: Checkpoint) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from twofold.errors import StoreRefusedError
 from twofold.store.port import EventStore, Head
-from twofold.subscriptions.checkpoint import Checkpoint, disagreement
+from twofold.subscriptions.checkpoint import Checkpoint, disagrees
 from twofold.subscriptions.member import Member
 from twofold.subscriptions.port import Subscriber
 
@@ -24,8 +23,8 @@ async def call_the_roll(
     found = await (subscriber.resume(names) if resume else subscriber.checkpoints(names))
     for name, checkpoint in (dict.fromkeys(names, Checkpoint.start(head)) | dict(found)).items():
         members[name] = member = Member(name, subscriber.interests[name], checkpoint, noted=noted.get(name))
-        if reason := await disagreement(log, head, checkpoint):
-            member.stop(_disagrees(name, reason), void=True)
+        if refusal := await disagrees(log, head, name, checkpoint):
+            member.stop(refusal, void=True)
     return members
 
 
@@ -36,11 +35,3 @@ def level(members: Mapping[str, Member]) -> list[list[Member]]:
         if not member.stopped:
             found.setdefault(member.position, []).append(member)
     return list(found.values())
-
-
-def _disagrees(name: str, reason: str) -> StoreRefusedError:
-    return StoreRefusedError(
-        f"{name} does not belong to this log: {reason}",
-        reason="log-disagrees",
-        remedy=f"Connect the log that it was built from, or drop the table {name} to have it built again.",
-    )

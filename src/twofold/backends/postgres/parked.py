@@ -38,6 +38,10 @@ async def parked_of(connection: Connection, read_models: Collection[str]) -> lis
     return [Parked(*fields) for fields in await connection.fetch(_SQL["parked"], list(read_models))]
 
 
+async def skipped_of(connection: Connection, read_models: Collection[str]) -> list[Letter]:
+    return [Letter(*fields) for fields in await connection.fetch(_SQL["skipped"], list(read_models))]
+
+
 async def letters_of(connection: Connection, read_model: str, key: str) -> list[int]:
     return [position for (position,) in await connection.fetch(_SQL["letters"], read_model, key)]
 

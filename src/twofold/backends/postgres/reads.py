@@ -12,11 +12,12 @@ from twofold.backends.postgres.open_rows import PostgresRows, write_rows
 from twofold.backends.postgres.parked import Undone, forget_parked, let_go, letters_of, parked_of
 from twofold.backends.postgres.questions import Questions, secret_of
 from twofold.backends.postgres.safety import refuse_unfit
+from twofold.backends.postgres.survey import rows_of, survey
 from twofold.backends.postgres.tables import add_column, renew_words, statements
 from twofold.projections.amendment import Amendment, amendment, refuse_changed, refuse_partial_groups
 from twofold.projections.generations import Generation, Switch
 from twofold.projections.parking import Parked
-from twofold.projections.port import Advance, Found, Layout, Unparking
+from twofold.projections.port import Advance, Found, Layout, Survey, Take, Unparking
 from twofold.projections.table import Key, Table
 from twofold.store.pages import load_page
 from twofold.subscriptions import Checkpoint, Note
@@ -82,6 +83,10 @@ class PostgresReads:
     async def save(self, advances: Sequence[Advance]) -> list[bool]:
         async with self._connections.transaction() as connection:
             return await PostgresRows(connection).save(advances)
+
+    async def survey(self, table: Table, beside: Sequence[str], take: Take) -> Survey:
+        async with self._connections.transaction(read_only=True, isolation="repeatable_read") as connection:
+            return await survey(connection, table, beside, take)
 
     async def parked(self, read_models: Collection[str]) -> Sequence[Parked]:
         async with self._connections.connection() as connection:
@@ -218,7 +223,5 @@ async def _amend(connection: Connection, table: Table, amended: Amendment) -> No
 async def _write_again(connection: Connection, table: Table) -> None:
     """Write each row as it is, with its words."""
     said = statements(table)
-    await connection.execute(_SQL["begin_rows"].format(select=said.select))
-    while found := await connection.fetch(_SQL["next_rows"]):
-        await connection.execute(said.upsert, *said.codec.columns(said.codec.rows(found)))
-    await connection.execute(_SQL["end_rows"])
+    async for rows in rows_of(connection, table):
+        await connection.execute(said.upsert, *said.codec.columns(rows))

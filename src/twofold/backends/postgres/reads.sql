@@ -259,6 +259,9 @@ select position from twofold_letters where read_model = $1 and key = $2 order by
 -- Whoever runs the subscription is late from here on, and reads anew what is parked.
 update twofold_checkpoints set epoch = epoch + 1 where name = $1;
 
+-- name: skipped
+select read_model, key, position from twofold_skipped where read_model = any ($1::text[]);
+
 -- name: forget_letters
 delete from twofold_letters where read_model = $1 and key = $2;
 
@@ -282,16 +285,6 @@ with {table} ({columns}) as (select * from unnest({arrays})) {statement};
 -- name: select_rows
 -- A question's own words follow.
 select {columns} from {table};
-
--- name: begin_rows
--- A table may be larger than the memory: its rows are fetched some at a time.
-declare twofold_rows no scroll cursor for {select};
-
--- name: next_rows
-fetch 5000 from twofold_rows;
-
--- name: end_rows
-close twofold_rows;
 
 -- name: load_rows
 -- One array for each column of the key.

@@ -38,6 +38,11 @@ def parked_of(connection: apsw.Connection, read_models: Collection[str]) -> list
     return [Parked(*fields) for fields in connection.execute(_SQL["parked"], (wanted,))]
 
 
+def skipped_of(connection: apsw.Connection, read_models: Collection[str]) -> list[Letter]:
+    wanted = msgspec.json.encode(list(read_models)).decode()
+    return [Letter(*fields) for fields in connection.execute(_SQL["skipped"], (wanted,))]
+
+
 def letters_of(connection: apsw.Connection, read_model: str, key: str) -> list[int]:
     return [position for (position,) in connection.execute(_SQL["letters"], (read_model, key))]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -18,6 +19,7 @@ from twofold.backends.sqlite.migrations import Schema
 from twofold.backends.sqlite.open_rows import SqliteRows, write
 from twofold.backends.sqlite.parked import Undone, forget_parked, let_go, letters_of, parked_of
 from twofold.backends.sqlite.questions import Questions, find_rows, prepare
+from twofold.backends.sqlite.survey import ROWS_AT_ONCE, survey, survey_apart
 from twofold.backends.sqlite.tables import (
     add_column,
     names,
@@ -30,7 +32,7 @@ from twofold.backends.sqlite.writing import run_here
 from twofold.projections.amendment import Amendment, amendment, refuse_changed, refuse_partial_groups
 from twofold.projections.generations import Generation, Switch
 from twofold.projections.parking import Parked
-from twofold.projections.port import Advance, Found, Layout, Unparking
+from twofold.projections.port import Advance, Found, Layout, Survey, Take, Unparking
 from twofold.projections.table import Changes, Key, Table
 from twofold.store.migrations import load_migrations
 from twofold.store.pages import load_page
@@ -39,7 +41,6 @@ from twofold.subscriptions import Checkpoint, Note
 T = TypeVar("T")
 
 _PACKAGE = "twofold.backends.sqlite"
-_ROWS_AT_ONCE = 5000
 _SQL = load_page(_PACKAGE, "reads.sql")
 
 READS_APPLICATION_ID = 0x54465244
@@ -130,6 +131,13 @@ class SqliteReads:
 
     def on_loss(self, listener: Callable[[], None]) -> None:
         """Nothing to tell: what takes the file back takes this process, too."""
+
+    async def survey(self, table: Table, beside: Sequence[str], take: Take) -> Survey:
+        home = self._home(table.subscription)
+        # It may take long: on a connection of its own, so that nobody waits, where there can be another.
+        if home.path is not None:
+            return await asyncio.to_thread(lambda: survey_apart(home, table, beside, take))
+        return await home.run(lambda connection: survey(connection, table, beside, take))
 
     async def parked(self, read_models: Collection[str]) -> Sequence[Parked]:
         return await self.database.read(lambda connection: parked_of(connection, read_models))
@@ -303,7 +311,7 @@ def _make_again(connection: apsw.Connection, table: Table) -> None:
     connection.execute(_SQL["set_aside"].format(**words))
     connection.execute(said.create)
     rows = connection.execute(_SQL["rows_set_aside"].format(**words))
-    while found := list(islice(rows, _ROWS_AT_ONCE)):
+    while found := list(islice(rows, ROWS_AT_ONCE)):
         write(connection, Changes(table, said.codec.rows(found)))
     connection.execute(_SQL["forget_set_aside"])
     for (sql,) in others:

@@ -184,6 +184,9 @@ select position from twofold_letters where read_model = ? and key = ? order by p
 -- Whoever runs the subscription is late from here on, and reads anew what is parked.
 update twofold_checkpoints set epoch = epoch + 1 where name = ?;
 
+-- name: skipped
+select read_model, key, position from twofold_skipped where read_model in (select value from json_each(?));
+
 -- name: forget_letters
 delete from twofold_letters where read_model = ? and key = ?;
 

@@ -1,0 +1,120 @@
+"""One pass of a verification: some keys as they are kept at one moment, beside what the log makes of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from twofold.messages import Registry
+from twofold.projections.group import Group
+from twofold.projections.ledger import Keeper, Values
+from twofold.projections.parking import Letter, Parked, Since, key_from
+from twofold.projections.port import ReadStore
+from twofold.projections.projection import Projection
+from twofold.projections.refold import Part, Refold, TooManyRowsError, differing
+from twofold.projections.slices import Slice
+from twofold.projections.table import Key, Table
+from twofold.projections.verification import TOLD_MAX, Difference, Unsure, Verification
+from twofold.store.port import EventStore
+from twofold.subscriptions import Checkpoint, disagrees
+
+
+class Comparison:
+    """Compares the rows of one read model, of the keys of a slice.
+
+    ``group`` are the read models to fold for that. If they are more than one, or rows move, all keys must be folded.
+    """
+
+    def __init__(
+        self,
+        log: EventStore,
+        registry: Registry,
+        reads: ReadStore,
+        projection: Projection,
+        group: Group,
+        keys: Slice,
+        *,
+        rows_max: int | None,
+    ) -> None:
+        self._log, self._registry, self._reads = log, registry, reads
+        self._projection, self._group, self._keys = projection, group, keys
+        self._is_whole, self._rows_max = rows_max is None, sys.maxsize if rows_max is None else rows_max
+        self._keeper = Keeper(projection)
+        self._kept: dict[Key, Values] = {}
+        self.checkpoint: Checkpoint
+        self.parked: Mapping[str, Since] = {}
+        self.refold: Refold
+
+    async def run(self, tell: Callable[[float], None]) -> Verification:
+        """Look, fold, and compare. ``TooManyRowsError`` where the slice is too large."""
+        projection, group = self._projection, self._group
+        beside = [each.name for each in group.projections]
+        survey = await self._reads.survey(projection.table, beside, self._take)
+        head = await self._log.head()
+        self.checkpoint = survey.checkpoint or Checkpoint.start(head)
+        if refusal := await disagrees(self._log, head, projection.subscription, self.checkpoint):
+            raise refusal
+        self.parked = since_of(survey.parked, group)
+        wanted = None if self._is_whole or self._keys.is_whole else self._keys.has
+        part = Part(group.name, group.projections, group.strong, wanted, _skipped(survey.skipped, group))
+        self.refold = Refold(self._log, self._registry, part, rows_max=self._rows_max)
+        end = max(self.checkpoint.position, 1)
+        await self.refold.go_on(self.checkpoint.position, self.parked, lambda position: tell(position / end))
+        return self._compared()
+
+    def _take(self, _: Table, rows: Sequence[Any]) -> None:
+        row_key, has = self._projection.row_key, self._keys.has
+        self._kept |= self._keeper.kept([row for row in rows if has(row_key(row))])
+        if len(self._kept) > self._rows_max:
+            raise TooManyRowsError
+
+    def _compared(self) -> Verification:
+        name = self._projection.name
+        unsure = {key: columns for key, columns in self.refold.unsure[name].items() if self._keys.has(key)}
+        failing = {key: error for key, error in self.refold.failing[name].items() if self._keys.has(key)}
+        parked = [key for key in self.parked[name] if self._keys.has(key)]
+        apart = {*unsure, *failing, *parked}
+        keys = [key for key in self._kept.keys() | self.refold.ledger.kept[name] if self._keys.has(key)]
+        compared = [key for key in keys if key not in apart]
+        self.different = list(self._differences(compared))
+        return Verification(
+            name,
+            self.checkpoint.position,
+            len(compared),
+            len(self.different),
+            parked=len(parked),
+            differences=self.different[:TOLD_MAX],
+            unsure=[Unsure(key, columns) for key, columns in unsure.items()][:TOLD_MAX],
+            failing=list(failing.values())[:TOLD_MAX],
+        )
+
+    def _differences(self, keys: Sequence[Key]) -> Iterator[Difference]:
+        folded, names = self.refold.ledger.kept[self._projection.name], self._keeper.names
+        for key in keys:
+            here, there = self._kept.get(key), folded.get(key)
+            if here is None:
+                yield Difference(key, "missing")
+            elif there is None:
+                yield Difference(key, "too many")
+            elif columns := differing(names, here, there):
+                yield Difference(
+                    key, "different", {name: (here[names.index(name)], there[names.index(name)]) for name in columns}
+                )
+
+
+def since_of(parked: Sequence[Parked], group: Group) -> dict[str, dict[Key, int]]:
+    """The parked keys by read model."""
+    found: dict[str, dict[Key, int]] = {each.name: {} for each in group.projections}
+    tables = {each.name: each.table for each in group.projections}
+    for each in parked:
+        found[each.read_model][key_from(tables[each.read_model], each.key)] = each.since
+    return found
+
+
+def _skipped(letters: Sequence[Letter], group: Group) -> dict[str, set[tuple[Key, int]]]:
+    found: dict[str, set[tuple[Key, int]]] = {each.name: set() for each in group.projections}
+    tables = {each.name: each.table for each in group.projections}
+    for each in letters:
+        found[each.read_model].add((key_from(tables[each.read_model], each.key), each.position))
+    return found

@@ -1,0 +1,78 @@
+"""Mending rows that are not what the log makes of them, beside workers that go on: just these, and only while it is true."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from msgspec.structs import replace
+
+from twofold.projections.comparison import Comparison, since_of
+from twofold.projections.group import Group
+from twofold.projections.ledger import Keeper
+from twofold.projections.port import Advance, ReadStore
+from twofold.projections.projection import Projection
+from twofold.projections.table import Changes, Key
+from twofold.subscriptions import Checkpoint
+
+ATTEMPTS_MAX = 50
+"""How often it begins again because a worker was faster."""
+
+
+class Healing:
+    """Brings rows to what the log makes of them, by the compare-and-set that workers use.
+
+    Raising the epoch fences whoever runs the subscription: it forgets the rows that it remembers, and reads them anew.
+    Meanwhile the keys are folded on to where the checkpoint stands by now.
+    """
+
+    def __init__(self, reads: ReadStore, projection: Projection, group: Group, compared: Comparison) -> None:
+        self._reads, self._projection, self._group = reads, projection, group
+        self._refold, self._at = compared.refold, compared.checkpoint
+        self._keeper = Keeper(projection)
+
+    async def mend(self, keys: Collection[Key]) -> int:
+        """How many of these keys have the right row now. None, if somebody else has fenced or rewound meanwhile."""
+        wanted = set(keys)
+        for _ in range(ATTEMPTS_MAX):
+            if not await self._is_ours():
+                return 0
+            if not await self._raise_epoch(()):
+                continue
+            beside = [each.name for each in self._group.projections]
+            parked = since_of(await self._reads.parked(beside), self._group)
+            changed = await self._refold.go_on(self._at.position, parked)
+            wanted |= changed[self._projection.name]  # A row may have moved from a wrong key to another one.
+            sure = wanted - parked[self._projection.name].keys() - self._doubtful
+            if await self._raise_epoch(await self._changes(sure)):
+                return len(sure.intersection(keys))
+        return 0
+
+    @property
+    def _doubtful(self) -> set[Key]:
+        name = self._projection.name
+        return {*self._refold.unsure[name], *self._refold.failing[name]}
+
+    async def _is_ours(self) -> bool:
+        """Whether the subscription has only gone on. Learns how far."""
+        name = self._projection.subscription
+        found = (await self._reads.checkpoints([name])).get(name, self._at)
+        if found.epoch != self._at.epoch or found.position < self._at.position:
+            return False
+        self._at = found
+        return True
+
+    async def _raise_epoch(self, changes: Sequence[Changes]) -> bool:
+        """Write these rows, if the subscription still stands there, and fence whoever runs it."""
+        end: Checkpoint = replace(self._at, epoch=self._at.epoch + 1)
+        (saved,) = await self._reads.save([Advance(self._projection.subscription, self._at, end, changes)])
+        if saved:
+            self._at = end
+        return saved
+
+    async def _changes(self, keys: Collection[Key]) -> Sequence[Changes]:
+        """What makes these rows right, of those that are not."""
+        table, folded = self._projection.table, self._refold.ledger.kept[self._projection.name]
+        kept = self._keeper.kept(await self._reads.load(table, keys)) if keys else {}
+        wrong = [key for key in keys if kept.get(key) != folded.get(key)]
+        rows = self._keeper.rows([folded[key] for key in wrong if key in folded])
+        return [Changes(table, rows, [key for key in wrong if key not in folded])] if wrong else ()

@@ -1,0 +1,120 @@
+"""Is a read model right? Its keys are folded again from the log, up to where its rows stand, and compared exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from heapq import nsmallest
+from typing import Any, TypeAlias
+
+from msgspec.structs import replace
+
+from twofold.errors import InvalidInputError, NotFoundError
+from twofold.messages import Registry
+from twofold.messages.handlers import evolvers
+from twofold.projections.comparison import Comparison
+from twofold.projections.group import Group, groups_of
+from twofold.projections.healing import Healing
+from twofold.projections.port import ReadStore
+from twofold.projections.projection import Projection
+from twofold.projections.refold import TooManyRowsError
+from twofold.projections.slices import Slice
+from twofold.projections.table import Table
+from twofold.projections.verification import Verification
+from twofold.store.port import EventStore
+
+ROWS_MAX = 100_000
+"""Rows that one pass holds: as many kept ones, and those of two folds."""
+
+Tell: TypeAlias = Callable[[float], None]
+"""Is told which share of the work is done, from 0 to 1."""
+
+
+class Verifier:
+    """Verifies the read models of an app, while writes go on.
+
+    A read model of more rows than ``rows_max`` is verified in slices of its keys, each in a pass over the events that it
+    asks for. Only one whose rows depend on each other (it looks up rows, or its rows move to other keys) is folded, and
+    held in memory, as a whole.
+    """
+
+    def __init__(
+        self,
+        log: EventStore,
+        registry: Registry,
+        reads: ReadStore,
+        projections: Collection[Projection],
+        *,
+        rows_max: int = ROWS_MAX,
+        changed: Callable[[Collection[str]], None] = lambda tables: None,
+    ) -> None:
+        self._log, self._registry, self._reads = log, registry, reads
+        self._groups = {each.name: group for group in groups_of(projections) for each in group.projections}
+        self._projections = {each.name: each for each in projections}
+        self._rows_max, self._changed = rows_max, changed
+
+    async def verify(
+        self, name: str, *, sample: int | None = None, heal: bool = False, tell: Tell = lambda share: None
+    ) -> Verification:
+        """Compare every key of a read model, or about ``sample`` of them, drawn anew each time; mend what differs.
+
+        Raises ``NotFoundError`` for a name that is none, ``StoreRefusedError`` where the log is not the one that the rows
+        were made from, and ``FoldError`` for an event whose key cannot be said.
+        """
+        projection = self._named(name)
+        whole = Slice.whole() if sample is None else await self._sample(projection, sample)
+        found, left, done = Verification(name), [whole], 0.0
+        while left:
+            keys = left.pop()
+            share = keys.share / whole.share
+            try:
+                found = found.joined(await self._verified(projection, keys, heal, _within(tell, done, share)))
+                done += share
+            except TooManyRowsError:
+                left += reversed(keys.halves)
+        return found
+
+    async def _verified(self, projection: Projection, keys: Slice, heal: bool, tell: Tell) -> Verification:
+        group = _folded_with(projection, self._groups[projection.name])
+        rows_max = None if _depend_on_each_other(projection) else self._rows_max
+        comparison = Comparison(self._log, self._registry, self._reads, projection, group, keys, rows_max=rows_max)
+        found = await comparison.run(tell)
+        if not heal or not comparison.different:
+            return found
+        healed = await Healing(self._reads, projection, group, comparison).mend([e.key for e in comparison.different])
+        self._changed([projection.name])
+        return replace(found, healed=healed)
+
+    async def _sample(self, projection: Projection, count: int) -> Slice:
+        """The slice that holds so many of the rows: those with the lowest hashes."""
+        if count < 1:
+            raise InvalidInputError(f"A sample of {count} keys", what="sample", remedy="Ask for one or more.")
+        whole, hashes = Slice.whole(), list[int]()
+
+        def take(_: Table, rows: Sequence[Any]) -> None:
+            hashes[:] = nsmallest(count, [*hashes, *(whole.hash(projection.row_key(row)) for row in rows)])
+
+        await self._reads.survey(projection.table, (), take)
+        return whole.up_to(hashes[-1]) if len(hashes) == count else whole
+
+    def _named(self, name: str) -> Projection:
+        if name not in self._projections:
+            known = ", ".join(sorted(self._projections)) or "none"
+            raise NotFoundError("read model", name, remedy=f"Those that are folds: {known}.")
+        return self._projections[name]
+
+
+def _within(tell: Tell, done: float, share: float) -> Tell:
+    return lambda inner: tell(done + share * inner)
+
+
+def _depend_on_each_other(projection: Projection) -> bool:
+    return projection.looks_up or any(handler.mark.moves for handler in evolvers(projection.cls).values())
+
+
+def _folded_with(projection: Projection, group: Group) -> Group:
+    """The read model with those whose rows it looks up, directly or by others."""
+    needed = {projection.cls}
+    for each in reversed(group.projections):  # Each comes after those whose rows it looks up.
+        if each.cls in needed:
+            needed |= each.sources
+    return Group(group.name, tuple(each for each in group.projections if each.cls in needed), group.strong)

@@ -11,7 +11,7 @@ from tests.simulation.log import done
 from tests.simulation.network import Line
 from twofold.projections.generations import Generation, Switch
 from twofold.projections.parking import Letter, Parked
-from twofold.projections.port import Advance, Found, Layout, Unparking
+from twofold.projections.port import Advance, Found, Layout, Survey, Take, Unparking
 from twofold.projections.table import Changes, Key, Table
 from twofold.subscriptions import Checkpoint, Note
 
@@ -216,6 +216,9 @@ class ReadDoor:
         # Rows are written down before the call goes out: what the caller does to them later is not in it.
         written = [_written(advance) for advance in advances]
         return await self.line.call(_said(advances), lambda: self.shared.save(written), unknown=True)
+
+    async def survey(self, table: Table, beside: Sequence[str], take: Take) -> Survey:
+        raise NotImplementedError
 
     async def parked(self, read_models: Collection[str]) -> Sequence[Parked]:
         return await self.line.call("parked", lambda: self.shared.parked(read_models))

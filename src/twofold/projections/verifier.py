@@ -12,6 +12,7 @@ from twofold.errors import InvalidInputError, NotFoundError
 from twofold.messages import Registry
 from twofold.messages.handlers import evolvers
 from twofold.projections.comparison import Comparison
+from twofold.projections.deployment import superseded
 from twofold.projections.group import Group, groups_of
 from twofold.projections.healing import Healing
 from twofold.projections.port import ReadStore
@@ -58,9 +59,12 @@ class Verifier:
         """Compare every key of a read model, or about ``sample`` of them, drawn anew each time; mend what differs.
 
         Raises ``NotFoundError`` for a name that is none, ``StoreRefusedError`` where the log is not the one that the rows
-        were made from, and ``FoldError`` for an event whose key cannot be said.
+        were made from, or the code not that which made them, and ``FoldError`` for an event whose key cannot be said.
         """
         projection = self._named(name)
+        group = self._groups[name]
+        if other := superseded(group, await self._reads.generations([group.name])):
+            raise other
         whole = Slice.whole() if sample is None else await self._sample(projection, sample)
         found, left, done = Verification(name), [whole], 0.0
         while left:

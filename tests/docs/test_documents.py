@@ -67,6 +67,18 @@ async def test_an_unknown_kind_of_block_is_not_passed_over(runner: Runner) -> No
         await runner.run(_block("pyhton", "print(1)\n"))
 
 
+async def test_a_block_may_go_into_a_file_that_is_there(runner: Runner, tmp_path: Path) -> None:
+    await runner.run(
+        Block(Path("page.md"), 1, "python", "a.py", "from x import y\n\n@mark\nclass One:\n    old = 1\n\nlast = 1\n")
+    )
+    await runner.run(
+        Block(Path("page.md"), 9, "python", "a.py+", "class One:\n    new = 2\n\ndef two(): ...\n\nlast = 2\n")
+    )
+    assert [line for line in (tmp_path / "a.py").read_text().splitlines() if line] == [
+        "from x import y", "class One:", "    new = 2", "def two(): ...", "last = 2"
+    ]  # fmt: skip
+
+
 async def test_a_wrong_output_is_found(runner: Runner) -> None:
     await runner.run(_block("python", "print(await __import__('asyncio').sleep(0, 1))\n"))
     await runner.run(_block("output", "1\n"))

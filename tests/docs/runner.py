@@ -123,12 +123,13 @@ def _amend(path: Path, block: Block) -> None:
     """Put the block's statements into a Python file, as a reader would: for those of the same name, or before the last."""
     lines = path.read_text().splitlines()
     there = ast.parse("\n".join(lines)).body
-    new, places = ast.parse(block.text).body, {name: at for at in there if (name := _name(at))}
+    places = {name: at for at in there if (name := _name(at))}
+    last = _span(there[-1])[0]
+    spans: list[tuple[int, int, ast.stmt]] = []
+    for each in reversed(ast.parse(block.text).body):
+        at = places.get(_name(each) or "")
+        spans.append((*(_span(at) if at is not None else (last, last)), each))
     # From the end to the beginning, so that the places of what comes before stay what they are.
-    known = [each for each in new if _name(each) in places]
-    others = [each for each in new if each not in known]
-    spans = [(*_span(places[_name(each)]), each) for each in known]
-    spans += [(_span(there[-1])[0], _span(there[-1])[0], each) for each in reversed(others)]
     for begin, end, each in sorted(spans, key=lambda span: span[:2], reverse=True):
         first, last = _span(each)
         text = block.text.splitlines()[first:last]

@@ -15,7 +15,7 @@ from msgspec.inspect import FrozenSetType, SetType
 
 from twofold.projections.columns import holds
 from twofold.projections.table import Column, Key, Kind, Table
-from twofold.projections.words import words_of
+from twofold.projections.words import Words
 
 Convert: TypeAlias = Callable[[Any], Any]
 Converters: TypeAlias = tuple[Convert | None, Convert | None]
@@ -32,10 +32,10 @@ class Codec:
 
     def __init__(self, table: Table, kinds: Mapping[Kind, Converters]) -> None:
         self._row = table.row
-        self._words = words_of(table)
+        self._words = Words(table) if table.searchable else None
         found = [_converters(column, kinds) for column in table.columns]
         self._there = [
-            (attrgetter(column.name), _or_none(there) if there is not None and column.optional else there)
+            (attrgetter(column.name), there, column.optional)
             for column, (there, _) in zip(table.columns, found, strict=True)
         ]
         self._back = [(index, _or_none(back)) for index, (_, back) in enumerate(found) if back is not None]
@@ -44,8 +44,8 @@ class Codec:
 
     def columns(self, rows: Collection[Any]) -> list[list[Any]]:
         """One list for each column of the table, and one of the words that are searched for, if any are."""
-        columns = [list(map(get, rows) if there is None else map(there, map(get, rows))) for get, there in self._there]
-        return columns if self._words is None else [*columns, list(map(self._words, rows))]
+        columns = [_converted(map(get, rows), there, optional) for get, there, optional in self._there]
+        return columns if self._words is None else [*columns, self._words.column(rows, columns)]
 
     def keys(self, keys: Collection[Key]) -> list[list[Any]]:
         """One list for each column of the key."""
@@ -68,6 +68,15 @@ class Codec:
         for index, back in self._back:
             columns[index] = map(back, columns[index])
         return list(map(self._row, *columns))
+
+
+def _converted(values: Iterable[Any], there: Convert | None, optional: bool) -> list[Any]:
+    """One column. Written out, because this is done for every value that is saved."""
+    if there is None:
+        return list(values)
+    if optional:
+        return [None if value is None else there(value) for value in values]
+    return list(map(there, values))
 
 
 def utc(value: datetime) -> datetime:

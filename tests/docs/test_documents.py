@@ -46,8 +46,10 @@ async def test_a_document_does_what_it_says(document: Path, runner: Runner) -> N
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_inside_the_repository_leads_somewhere(document: Path) -> None:
-    targets = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", document.read_text())
-    assert [target for target in targets if not (document.parent / target).exists()] == []
+    links = re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)", document.read_text())
+    assert [name for name, _ in links if not (document.parent / name).exists()] == []
+    wanted = [(document.parent / name if name else document, heading) for name, heading in links if heading]
+    assert [f"{path.name}#{heading}" for path, heading in wanted if heading not in _headings(path)] == []
 
 
 def test_what_is_not_run_is_written_somewhere_and_exists() -> None:
@@ -107,6 +109,12 @@ def test_dots_stand_for_what_is_random_and_for_nothing_else() -> None:
 
 def test_a_command_may_go_on_in_the_next_line() -> None:
     assert commands(_block("console", "$ echo \\\n> a\na\n")) == [("echo \\\na", "a\n")]
+
+
+def _headings(document: Path) -> set[str]:
+    """The headings of a document as links name them."""
+    titles = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in titles}
 
 
 def _commands(block: Block) -> list[tuple[str, str]]:

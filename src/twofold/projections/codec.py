@@ -38,7 +38,7 @@ class Codec:
             (attrgetter(column.name), there, column.optional)
             for column, (there, _) in zip(table.columns, found, strict=True)
         ]
-        self._back = [(index, _or_none(back)) for index, (_, back) in enumerate(found) if back is not None]
+        self._back = [(index, back) for index, (_, back) in enumerate(found) if back is not None]
         self._there_by_name = {column.name: there for column, (there, _) in zip(table.columns, found, strict=True)}
         self._key = [self._there_by_name[column.name] for column in table.key_columns]
 
@@ -62,12 +62,17 @@ class Codec:
 
     def rows(self, found: Collection[Iterable[Any]]) -> list[Any]:
         """The rows behind what the database found, columns in the table's order."""
-        if not self._back or not found:
-            return list(starmap(self._row, found))
-        columns: list[Any] = list(zip(*found, strict=True))
-        for index, back in self._back:
-            columns[index] = map(back, columns[index])
-        return list(map(self._row, *columns))
+        row, conversions = self._row, self._back
+        if not conversions:
+            return list(starmap(row, found))
+        rows: list[Any] = []
+        for each in found:
+            values = list(each)
+            for index, back in conversions:
+                if (value := values[index]) is not None:
+                    values[index] = back(value)
+            rows.append(row(*values))
+        return rows
 
 
 def _converted(values: Iterable[Any], there: Convert | None, optional: bool) -> list[Any]:
@@ -130,10 +135,6 @@ def json_converters(column: Column) -> Converters:
         return text
 
     return there, msgspec.json.Decoder(column.type).decode
-
-
-def _or_none(convert: Convert) -> Convert:
-    return lambda value: None if value is None else convert(value)
 
 
 class Statements(msgspec.Struct, frozen=True, eq=False):

@@ -38,8 +38,9 @@ def level(members: Mapping[str, Member]) -> list[list[Member]]:
 
 
 def _disagrees(name: str, reason: str) -> StoreRefusedError:
+    tables = ", ".join(name.split("+"))
     return StoreRefusedError(
         f"{name} does not belong to this log: {reason}",
         reason="log-disagrees",
-        remedy=f"Connect the log that it was built from, or drop the table {name} to have it built again.",
+        remedy=f"Connect the log that it was built from, or drop what it fills ({tables}) to have it built again.",
     )

@@ -159,9 +159,18 @@ class BehindError(TwofoldError):
     """A read model has not reached the wanted position in time. Positions and ``lag`` count events."""
 
     code = "behind"
-    remedy = "Wait longer (wait_seconds=), or ask without after= if an older answer will do."
+    remedy = "Wait longer (wait_seconds=), or ask without after= and consistent= if an older answer will do."
 
-    def __init__(self, read_model: str, *, position: int, wanted: int, waited_seconds: float, reason: str = "") -> None:
+    def __init__(
+        self,
+        read_model: str,
+        *,
+        position: int,
+        wanted: int,
+        waited_seconds: float,
+        reason: str = "",
+        remedy: str = "",
+    ) -> None:
         self.read_model = read_model
         self.position = position
         self.wanted = wanted
@@ -171,7 +180,8 @@ class BehindError(TwofoldError):
         because = f"; {reason}" if reason else ""
         super().__init__(
             f"{read_model} is behind (position: {position}, wanted: {wanted}, lag: {self.lag} events, "
-            f"waited: {waited_seconds:g} s{because})"
+            f"waited: {waited_seconds:g} s{because})",
+            remedy=remedy,
         )
 
 

@@ -10,21 +10,22 @@ class Work:
 
     def __init__(self) -> None:
         self._count = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._idle: asyncio.Event | None = None
 
     def __enter__(self) -> None:
         self._count += 1
-        if self._count == 1:
-            self._idle.clear()
 
     def __exit__(self, *error: object) -> None:
         self._count -= 1
-        if not self._count:
+        if not self._count and self._idle is not None:
             self._idle.set()
 
     async def done(self, timeout_seconds: float) -> bool:
         """Wait until nothing is under way, at most so long; whether that came to pass."""
+        if not self._count:
+            return True
+        if self._idle is None or self._idle.is_set():
+            self._idle = asyncio.Event()
         try:
             await asyncio.wait_for(self._idle.wait(), timeout_seconds)
         except TimeoutError:

@@ -3,6 +3,7 @@
     ```python             runs, in one namespace per document; ``await`` works as at a prompt
     ```output             what the Python block before it prints
     ```python app.py      becomes a file, and so does any other language with a file name
+    ```python app.py+     goes into that file: in place of what has the same name, the rest before the last statement
     ```console            commands after ``$ ``, each followed by what it prints
     ```text               drawings and shapes: shown, never run
 

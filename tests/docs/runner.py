@@ -37,7 +37,9 @@ class Runner:
 
     async def run(self, block: Block) -> None:
         """Run one block. AssertionError with its place when it does not do what it says."""
-        if block.file is not None:
+        if block.file is not None and block.file.endswith("+"):
+            _amend(self.folder / block.file.removesuffix("+"), block)
+        elif block.file is not None:
             _write(self.folder / block.file, block.text)
         elif block.language in _WAYS:
             await _WAYS[block.language](self, block)
@@ -115,3 +117,36 @@ def matches(expected: str, printed: str) -> bool:
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
+
+
+def _amend(path: Path, block: Block) -> None:
+    """Put the block's statements into a Python file, as a reader would: for those of the same name, or before the last."""
+    lines = path.read_text().splitlines()
+    there = ast.parse("\n".join(lines)).body
+    places = {name: at for at in there if (name := _name(at))}
+    last = _span(there[-1])[0]
+    spans: list[tuple[int, int, ast.stmt]] = []
+    for each in reversed(ast.parse(block.text).body):
+        at = places.get(_name(each) or "")
+        spans.append((*(_span(at) if at is not None else (last, last)), each))
+    # From the end to the beginning, so that the places of what comes before stay what they are.
+    for begin, end, each in sorted(spans, key=lambda span: span[:2], reverse=True):
+        first, last = _span(each)
+        text = block.text.splitlines()[first:last]
+        lines[begin:end] = [*text, "", ""] if begin == end else text
+    path.write_text("\n".join(lines) + "\n")
+
+
+def _name(statement: ast.stmt) -> str | None:
+    """What a definition, an assignment or an import gives a name to."""
+    if isinstance(statement, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+        return statement.name
+    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+        return statement.targets[0].id
+    return f"from {statement.module}" if isinstance(statement, ast.ImportFrom) else None
+
+
+def _span(statement: ast.stmt) -> tuple[int, int]:
+    """Its lines, decorators too, as a slice."""
+    decorators = getattr(statement, "decorator_list", [])
+    return min([statement.lineno, *(each.lineno for each in decorators)]) - 1, statement.end_lineno or 0

@@ -46,8 +46,10 @@ async def test_a_document_does_what_it_says(document: Path, runner: Runner) -> N
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_inside_the_repository_leads_somewhere(document: Path) -> None:
-    targets = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", document.read_text())
-    assert [target for target in targets if not (document.parent / target).exists()] == []
+    links = re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)", document.read_text())
+    assert [name for name, _ in links if not (document.parent / name).exists()] == []
+    wanted = [(document.parent / name if name else document, heading) for name, heading in links if heading]
+    assert [f"{path.name}#{heading}" for path, heading in wanted if heading not in _headings(path)] == []
 
 
 def test_what_is_not_run_is_written_somewhere_and_exists() -> None:
@@ -65,6 +67,18 @@ def test_the_example_of_the_readme_has_thirty_lines() -> None:
 async def test_an_unknown_kind_of_block_is_not_passed_over(runner: Runner) -> None:
     with pytest.raises(AssertionError, match="no way to run a pyhton block"):
         await runner.run(_block("pyhton", "print(1)\n"))
+
+
+async def test_a_block_may_go_into_a_file_that_is_there(runner: Runner, tmp_path: Path) -> None:
+    await runner.run(
+        Block(Path("page.md"), 1, "python", "a.py", "from x import y\n\n@mark\nclass One:\n    old = 1\n\nlast = 1\n")
+    )
+    await runner.run(
+        Block(Path("page.md"), 9, "python", "a.py+", "class One:\n    new = 2\n\ndef two(): ...\n\nlast = 2\n")
+    )
+    assert [line for line in (tmp_path / "a.py").read_text().splitlines() if line] == [
+        "from x import y", "class One:", "    new = 2", "def two(): ...", "last = 2"
+    ]  # fmt: skip
 
 
 async def test_a_wrong_output_is_found(runner: Runner) -> None:
@@ -95,6 +109,12 @@ def test_dots_stand_for_what_is_random_and_for_nothing_else() -> None:
 
 def test_a_command_may_go_on_in_the_next_line() -> None:
     assert commands(_block("console", "$ echo \\\n> a\na\n")) == [("echo \\\na", "a\n")]
+
+
+def _headings(document: Path) -> set[str]:
+    """The headings of a document as links name them."""
+    titles = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in titles}
 
 
 def _commands(block: Block) -> list[tuple[str, str]]:

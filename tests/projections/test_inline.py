@@ -14,7 +14,7 @@ from twofold.errors import FoldError, StoreUnavailableError
 from twofold.messages import Event
 from twofold.projections import Advance, Changes, Inline, Projector, ReadStore, Table, define, groups_of
 from twofold.projections.inline import GAP_MAX
-from twofold.store.port import Append, Head, Row
+from twofold.store.port import Append, Appended, Head, Row
 from twofold.subscriptions import Checkpoint, Engine
 from twofold.testing.memory import MemoryLog
 
@@ -145,6 +145,22 @@ async def test_an_append_that_fails_after_the_fold_leaves_nothing_in_memory(here
     assert (await total(store), await position(store)) == (Decimal(12), 3)
 
 
+async def test_rows_of_an_append_that_was_rolled_back_are_forgotten(here: Process, store: ReadStore) -> None:
+    await here.append(ENROLLED)
+
+    async def away() -> None:
+        raise StoreUnavailableError("gone", reason="away")
+
+    here.transaction.before["save"] = away
+    with pytest.raises(StoreUnavailableError):
+        await here.inline.take_effect(
+            here.transaction, [Append((new_event("family-1", paid("10")),))], [Appended(2, 2, {"family-1": 2})]
+        )
+    here.inline.undone()
+    await here.append(paid("2"))
+    assert (await total(store), await position(store)) == (Decimal(2), 2)
+
+
 async def test_a_short_gap_is_closed_by_the_next_append(here: Process, store: ReadStore, log: MemoryLog) -> None:
     await here.append(ENROLLED)
     await without(log, *[paid("1")] * GAP_MAX)
@@ -203,7 +219,7 @@ async def test_an_event_in_the_gap_that_cannot_be_folded_refuses_no_append_and_i
     for _ in range(2):
         await here.append(paid("10"))
     assert await position(store) == 1
-    assert here.transaction.loaded.count({"9"}) == 1
+    assert sum("9" in keys for keys in here.transaction.loaded) == 1
 
 
 async def test_an_event_that_cannot_be_folded_refuses_its_append_with_the_place_it_would_have_had(

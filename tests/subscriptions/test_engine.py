@@ -110,8 +110,9 @@ async def test_a_poison_event_stops_its_own_subscription_alone() -> None:
     notebook = Notebook(frail=RANG, sound=RANG)
     notebook.stops_at["frail"] = 5
     runner = engine(log, notebook, page_max=4)
-    with pytest.raises(BehindError, match=r"frail is behind .*stopped: frail cannot take Rang at position 5"):
+    with pytest.raises(BehindError, match=r"frail is behind .*stopped: frail cannot take Rang at position 5") as late:
         await runner.settle()
+    assert late.value.remedy == "Mend the fold, then start again: it resumes at this event."
     assert notebook.seen == {"frail": [1, 2, 3, 4], "sound": list(range(1, 10))}
     frail, sound = runner.status()
     assert (frail.state, frail.position, frail.lag) == ("stopped", 4, 5)

@@ -37,6 +37,8 @@ async def watched(app: App, progress: Sending, numbers: Numbers, console: Consol
         finally:
             painting.cancel()
         live.update(_frame(progress, numbers, await app.status()), refresh=True)
+    if not console.is_terminal:
+        console.print()  # There the last frame does not end its line.
 
 
 async def _paint(live: Live, app: App, progress: Sending, numbers: Numbers) -> None:

@@ -68,7 +68,7 @@ class Recorded(msgspec.Struct, Generic[E], frozen=True):
 
     @property
     def recorded_at(self) -> datetime:
-        return self.metadata.recorded_at
+        return _decode(self.raw_metadata).recorded_at
 
 
 def metadata_json(context: Context, command_id: str, recorded_at: datetime) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from msgspec.inspect import FrozenSetType, SetType
 
 from twofold.projections.columns import holds
 from twofold.projections.table import Column, Key, Kind, Table
-from twofold.projections.words import words_of
+from twofold.projections.words import Words
 
 Convert: TypeAlias = Callable[[Any], Any]
 Converters: TypeAlias = tuple[Convert | None, Convert | None]
@@ -32,20 +32,20 @@ class Codec:
 
     def __init__(self, table: Table, kinds: Mapping[Kind, Converters]) -> None:
         self._row = table.row
-        self._words = words_of(table)
+        self._words = Words(table) if table.searchable else None
         found = [_converters(column, kinds) for column in table.columns]
         self._there = [
-            (attrgetter(column.name), _or_none(there) if there is not None and column.optional else there)
+            (attrgetter(column.name), there, column.optional)
             for column, (there, _) in zip(table.columns, found, strict=True)
         ]
-        self._back = [(index, _or_none(back)) for index, (_, back) in enumerate(found) if back is not None]
+        self._back = [(index, back) for index, (_, back) in enumerate(found) if back is not None]
         self._there_by_name = {column.name: there for column, (there, _) in zip(table.columns, found, strict=True)}
         self._key = [self._there_by_name[column.name] for column in table.key_columns]
 
     def columns(self, rows: Collection[Any]) -> list[list[Any]]:
         """One list for each column of the table, and one of the words that are searched for, if any are."""
-        columns = [list(map(get, rows) if there is None else map(there, map(get, rows))) for get, there in self._there]
-        return columns if self._words is None else [*columns, list(map(self._words, rows))]
+        columns = [_converted(map(get, rows), there, optional) for get, there, optional in self._there]
+        return columns if self._words is None else [*columns, self._words.column(rows, columns)]
 
     def keys(self, keys: Collection[Key]) -> list[list[Any]]:
         """One list for each column of the key."""
@@ -62,12 +62,26 @@ class Codec:
 
     def rows(self, found: Collection[Iterable[Any]]) -> list[Any]:
         """The rows behind what the database found, columns in the table's order."""
-        if not self._back or not found:
-            return list(starmap(self._row, found))
-        columns: list[Any] = list(zip(*found, strict=True))
-        for index, back in self._back:
-            columns[index] = map(back, columns[index])
-        return list(map(self._row, *columns))
+        row, conversions = self._row, self._back
+        if not conversions:
+            return list(starmap(row, found))
+        rows: list[Any] = []
+        for each in found:
+            values = list(each)
+            for index, back in conversions:
+                if (value := values[index]) is not None:
+                    values[index] = back(value)
+            rows.append(row(*values))
+        return rows
+
+
+def _converted(values: Iterable[Any], there: Convert | None, optional: bool) -> list[Any]:
+    """One column. Written out, because this is done for every value that is saved."""
+    if there is None:
+        return list(values)
+    if optional:
+        return [None if value is None else there(value) for value in values]
+    return list(map(there, values))
 
 
 def utc(value: datetime) -> datetime:
@@ -121,10 +135,6 @@ def json_converters(column: Column) -> Converters:
         return text
 
     return there, msgspec.json.Decoder(column.type).decode
-
-
-def _or_none(convert: Convert) -> Convert:
-    return lambda value: None if value is None else convert(value)
 
 
 class Statements(msgspec.Struct, frozen=True, eq=False):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from twofold.errors import FoldError
@@ -66,7 +66,7 @@ class Fold:
         the rows are spoiled then.
         """
         changed, projection = self._changed, self.projection
-        get, get_changed, documents = self.rows.get, changed.get, projection.documents
+        get, get_changed = self.rows.get, changed.get
         for key, step, subject, recorded in touches:
             try:
                 row = get_changed(key)
@@ -78,8 +78,8 @@ class Fold:
                     changed[key] = row
                 if (said := step.function(row, subject)) is not None and not self._stays(key, row, said):
                     continue
-                if documents:
-                    own_documents(projection, row, recorded.event)
+                if step.gives:
+                    own_documents(projection, row, recorded.event, step.gives)
             except Exception as error:  # Folds are the user's: whatever they raise is the reason.
                 raise projection.error(recorded, key, error) from error
 
@@ -146,8 +146,8 @@ class Fold:
             if not existed and key not in self.rows:
                 del self._changed[key]  # Nothing came of it, and there is nothing to remove.
             return
-        if self.projection.documents:
-            own_documents(self.projection, row, recorded.event)
+        if step.gives:
+            own_documents(self.projection, row, recorded.event, step.gives)
 
     def _stays(self, key: Key, row: Any, said: object) -> bool:
         """Do as a fold said that returned something. Whether there still is a row."""
@@ -180,10 +180,10 @@ class Fold:
         return self.projection.error(recorded, key, moved)
 
 
-def own_documents(projection: Projection, row: Any, giver: Any) -> None:
+def own_documents(projection: Projection, row: Any, giver: Any, gives: Sequence[str]) -> None:
     """What a fold took from the event, as in ``self.lines = event.lines``, is copied: others fold that event too."""
-    taken = [getattr(giver, name) for name in giver.__struct_fields__]
-    for name in projection.documents:
+    taken = [value for name in gives if isinstance(value := getattr(giver, name), (list, dict, set))]
+    for name in projection.documents if taken else ():
         value = getattr(row, name)
-        if isinstance(value, (list, dict, set)) and any(value is each for each in taken):
+        if any(value is each for each in taken):
             setattr(row, name, value.copy())

@@ -35,7 +35,8 @@ Missing: TypeAlias = Literal["begin", "pass", "refuse"]
 class Step(msgspec.Struct, frozen=True, eq=False):
     """How one event type changes a row: ``function(row, event)``, or ``(row, recorded)`` if it wants to know more.
 
-    With ``lookups``, the function is given a pair instead: that, and the rows looked up.
+    With ``lookups``, the function is given a pair instead: that, and the rows looked up. ``gives`` names the fields of the
+    event that a row could come to share with it, because they can be changed.
     """
 
     key: KeyOf
@@ -43,6 +44,7 @@ class Step(msgspec.Struct, frozen=True, eq=False):
     wants_recorded: bool
     missing: Missing = "begin"
     lookups: tuple[Lookup, ...] = ()
+    gives: tuple[str, ...] = ()
 
 
 Touch: TypeAlias = tuple[Key | Where, Step, Any, Recorded[Event]]

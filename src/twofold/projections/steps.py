@@ -6,9 +6,13 @@ import dis
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
+from msgspec.inspect import AnyType, CollectionType, DictType, ListType, SetType, TypedDictType
+
 from twofold.errors import DefinitionError
 from twofold.messages import Event
 from twofold.messages.handlers import Evolve, EvolveHandler, always_of, evolvers
+from twofold.messages.markers import fields
+from twofold.projections.columns import holds
 from twofold.projections.keys import key_of, where_of
 from twofold.projections.lookups import lookups_of
 from twofold.projections.model import ReadModel
@@ -47,7 +51,17 @@ def _step(
     if lookups:
         function = _with_rows(function)
     key = where_of(cls, handler, table) if handler.mark.where else key_of(cls, handler, table.key_columns)
-    return Step(key, function, wants_recorded, _missing(handler.mark, is_created), lookups)
+    return Step(key, function, wants_recorded, _missing(handler.mark, is_created), lookups, _gives(handler, table))
+
+
+def _gives(handler: EvolveHandler, table: Table) -> tuple[str, ...]:
+    """The fields of an event that may be lists, dicts or sets, where the row has a column for such."""
+    if not any(column.kind == "json" for column in table.columns):
+        return ()
+    return tuple(name for name, hint in fields(handler.event_type).items() if holds(hint, *_CHANGEABLE))
+
+
+_CHANGEABLE = (ListType, DictType, SetType, TypedDictType, CollectionType, AnyType)
 
 
 def _missing(mark: Evolve, is_created: bool) -> Missing:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 from unicodedata import category, normalize
@@ -24,20 +23,36 @@ ASKED_WORDS_MAX = 32
 """Words of a question that count."""
 
 _RUN = re.compile(r"[^\W_]+")
-_SHORT = 100
+
+_REMEMBERED_MAX = 1 << 15
+_REMEMBERED_CHARACTERS_MAX = 200
 
 
-def words_of(table: Table) -> Callable[[Any], str] | None:
-    """What gives the words of a row, each once, in order; None where nothing is searched for."""
-    if not table.searchable:
-        return None
-    gets = [attrgetter(column.name) for column in table.searchable]
+class Words:
+    """The words of the rows of a table, each once, in order.
 
-    def words(row: Any) -> str:
-        found = {word for get in gets for text in _texts(get(row)) for word in words_in(text)}
-        return " ".join(sorted(found)[:ROW_WORDS_MAX])
+    Most are remembered: rows change far more often than what stands in their searchable columns.
+    """
 
-    return words
+    def __init__(self, table: Table) -> None:
+        self._gets = [attrgetter(column.name) for column in table.searchable]
+        self._places = [table.names.index(column.name) for column in table.searchable]
+        self._known: dict[tuple[Any, ...], str] = {}
+
+    def column(self, rows: Iterable[Any], columns: Sequence[Sequence[Any]]) -> list[str]:
+        """The words of each row. ``columns`` are those of the table as they are written, lists as their JSON."""
+        written = zip(*[columns[place] for place in self._places], strict=True)
+        known = self._known.get
+        return [known(key) or self._learned(key, row) for key, row in zip(written, rows, strict=True)]
+
+    def _learned(self, key: tuple[Any, ...], row: Any) -> str:
+        text = "\n".join([text for get in self._gets for text in _texts(get(row))])
+        words = " ".join(sorted(set(words_in(text)))[:ROW_WORDS_MAX])
+        if len(text) <= _REMEMBERED_CHARACTERS_MAX:
+            if len(self._known) >= _REMEMBERED_MAX:
+                self._known.clear()
+            self._known[key] = words
+        return words
 
 
 def asked_words(text: str | None) -> tuple[str, ...]:
@@ -47,18 +62,11 @@ def asked_words(text: str | None) -> tuple[str, ...]:
 
 def words_in(text: str) -> tuple[str, ...]:
     """Runs of letters and digits, without accents and case."""
-    return _remembered(text) if len(text) <= _SHORT else _split(text)
-
-
-def _texts(value: str | Iterable[str] | None) -> Iterable[str]:
-    return (value,) if isinstance(value, str) else value or ()
-
-
-def _split(text: str) -> tuple[str, ...]:
     if not text.isascii():
         text = normalize("NFKD", normalize("NFKD", text).casefold())
         text = "".join(each for each in text if not category(each).startswith("M"))
     return tuple(word[:WORD_MAX] for word in _RUN.findall(text.casefold()))
 
 
-_remembered = lru_cache(maxsize=1 << 16)(_split)
+def _texts(value: str | Iterable[str] | None) -> Iterable[str]:
+    return (value,) if isinstance(value, str) else value or ()

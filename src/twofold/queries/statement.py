@@ -64,7 +64,11 @@ class Statement(msgspec.Struct, frozen=True):
 
     def values(self, params: Mapping[str, object]) -> list[object]:
         """The values in order of ``params``; ``QueryError`` where one is missing or nobody asked for it."""
-        if len(params) != len(self.params) or any(name not in params for name in self.params):
+        try:
+            found = [params[name] for name in self.params]
+        except KeyError:
+            found = []
+        if not len(found) == len(params) == len(self.params):
             missing = [name for name in self.params if name not in params]
             unused = [name for name in params if name not in self.params]
             what = " and ".join(
@@ -73,7 +77,7 @@ class Statement(msgspec.Struct, frozen=True):
             raise QueryError(
                 f"Parameters do not fit the statement: {what}", remedy="Write :name in the SQL, name=… beside it."
             )
-        return [params[name] for name in self.params]
+        return found
 
 
 @lru_cache(maxsize=1024)

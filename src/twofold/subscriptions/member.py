@@ -68,7 +68,8 @@ class Member:
                 position=0 if self._void else self.position,
                 wanted=position,
                 waited_seconds=round(time.monotonic() - started, 3),
-                reason=f"{'stopped' if self.stopped else 'retrying'}: {self.error}" if self.error else "",
+                reason=f"{'stopped' if self.stopped else 'retrying'}: {self.error.fact}" if self.error else "",
+                remedy=self.error.remedy if self.error and self.stopped else "",  # Nobody waits for one that stopped.
             )
 
     def status(self, head: int) -> SubscriptionStatus:

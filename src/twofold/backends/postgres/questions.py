@@ -95,7 +95,7 @@ class Questions:
         if state == _TOO_LONG:
             return QueryError(
                 f"The question took longer than {self._timeout_seconds:g} s",
-                remedy="Add an index, ask for less, or raise the limit.",
+                remedy="Add an index, ask for less, or raise query_seconds (App(…)).",
             )
         if state == _CANNOT_WRITE:
             return QueryError("A question cannot write", remedy="Send a command; its events change the read models.")

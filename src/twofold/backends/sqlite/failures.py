@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import apsw
 
-from twofold.errors import OutcomeUnknownError, StoreError, StoreRefusedError, StoreUnavailableError
+from twofold.errors import OutcomeUnknownError, StoreRefusedError, StoreUnavailableError
 
 _UNAVAILABLE: dict[type[apsw.Error], tuple[str, str, str]] = {
     apsw.BusyError: ("is locked by another process", "locked", "Find who holds a write transaction open, then retry."),
@@ -35,7 +35,7 @@ def told(where: str) -> Generator[None, None, None]:
     try:
         yield
     except apsw.Error as error:
-        raise (_as_ours(error, where) or error) from error
+        raise in_our_words(error, where) from error
 
 
 @contextmanager
@@ -50,11 +50,12 @@ def told_of_commit(where: str) -> Generator[None, None, None]:
         raise
 
 
-def _as_ours(error: apsw.Error, where: str) -> StoreError | None:
+def in_our_words(error: apsw.Error, where: str) -> Exception:
+    """What to raise for a failure of SQLite: a ``StoreError``, or itself where it is a mistake in SQL."""
     if known := _UNAVAILABLE.get(type(error)):
         fact, reason, remedy = known
         return StoreUnavailableError(f"{where} {fact} ({error})", reason=reason, remedy=remedy)
     if known := _REFUSED.get(type(error)):
         fact, reason, remedy = known
         return StoreRefusedError(f"{where} {fact} ({error})", reason=reason, remedy=remedy)
-    return None
+    return error

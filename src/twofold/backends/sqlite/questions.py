@@ -147,7 +147,7 @@ class Questions:
         except apsw.InterruptError as error:
             raise QueryError(
                 f"The question took longer than {self._timeout_seconds:g} s",
-                remedy="Add an index, ask for less, or raise the limit.",
+                remedy="Add an index, ask for less, or raise query_seconds (App(…)).",
             ) from error
         finally:
             connection.set_progress_handler(None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import apsw
+import msgspec
 
 from twofold.projections.codec import (
     Codec,
@@ -34,22 +35,28 @@ _TYPES: dict[Kind, str] = {
 }  # fmt: skip
 
 
+_TIME_CHARACTERS = len("2000-01-01T00:00:00.000001Z")
+
+
 def decimal_text(value: Decimal) -> str:
     """A number as plain digits, which the collation and ``decimal_sum`` compare and add exactly."""
-    text = str(exact(value))
+    if type(value) is not Decimal or not value.is_finite():
+        value = exact(value)
+    text = str(value)
     return format(value, "f") if "E" in text else text
 
 
 def datetime_text(value: datetime) -> str:
-    """Always as long, so that texts sort as times do."""
-    return utc(value).isoformat(timespec="microseconds")[:-6] + "Z"
+    """Always as long, so that texts sort as times do. (msgspec writes a time ten times as fast as ``isoformat``.)"""
+    text: str = msgspec.to_builtins(value if value.tzinfo is UTC else utc(value))
+    return text if len(text) == _TIME_CHARACTERS else f"{text[:-1]}.000000Z"
 
 
 _CONVERTERS: dict[Kind, Converters] = {
     "bool": (int, bool),
     "float": (finite, None),
     "decimal": (decimal_text, Decimal),
-    "date": (date.isoformat, date.fromisoformat),
+    "date": (lru_cache(maxsize=4096)(date.isoformat), date.fromisoformat),
     "datetime": (datetime_text, datetime.fromisoformat),
     "timedelta": (to_microseconds, from_microseconds),
     "uuid": (str, UUID),

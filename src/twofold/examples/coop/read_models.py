@@ -142,7 +142,7 @@ class FamilyView(ReadModel):
 
     @evolve(always=True)
     def was_changed(self, event: Recorded[Event]) -> None:
-        self.event_version, self.last_updated = event.version, event.metadata.recorded_at
+        self.event_version, self.last_updated = event.version, event.recorded_at
 
 
 def years_between(birth: date, on: date) -> int:

@@ -25,6 +25,13 @@ EVENTS = {
 PROJECTIONS = {
     "ls": (f"{_COMMANDS}.projections_ls", "Every read model: where it stands, and why it stopped."),
 }
+DEAD = {
+    "ls": (f"{_COMMANDS}.dead_ls", "The parked keys, and what could not be folded."),
+    "show": (f"{_COMMANDS}.dead_show", "One parked key with the events that it has not taken."),
+    "retry": (f"{_COMMANDS}.dead_retry", "Fold the events of parked keys again, in order."),
+    "skip": (f"{_COMMANDS}.dead_skip", "Leave out the event that a key was parked for."),
+    "export": (f"{_COMMANDS}.dead_export", "Parked keys with their events, as JSON lines."),
+}
 DB = {
     "init": (f"{_COMMANDS}.db_init", "Install the log into an empty database."),
     "upgrade": (f"{_COMMANDS}.db_upgrade", "Bring an older log to this version."),
@@ -48,6 +55,7 @@ twofold.epilog = EPILOG
 twofold.add_command(group("streams", "Look at one stream.", STREAMS))
 twofold.add_command(group("events", "Look at the log.", EVENTS))
 twofold.add_command(group("projections", "Look at the read models.", PROJECTIONS))
+twofold.add_command(group("dead", "Parked keys of read models: look, retry, skip.", DEAD))
 twofold.add_command(group("db", "Install and upgrade the database.", DB))
 
 

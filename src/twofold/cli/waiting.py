@@ -11,13 +11,17 @@ PATIENCE_SECONDS = 1.0
 
 
 @contextmanager
-def patience(text: str) -> Generator[None]:
-    """Show on a terminal's stderr what is being waited for, once it has taken a second. For use inside a coroutine."""
+def patience(text: str, began: float | None = None) -> Generator[None]:
+    """Show on a terminal's stderr what is being waited for, once it has taken a second. For use inside a coroutine.
+
+    ``began`` is when all of it began, on the loop's clock, where this is one step of many.
+    """
     if not sys.stderr.isatty():
         yield
         return
     with ExitStack() as shown:
-        timer = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, _show, shown, text)
+        loop = asyncio.get_running_loop()
+        timer = loop.call_at((loop.time() if began is None else began) + PATIENCE_SECONDS, _show, shown, text)
         try:
             yield
         finally:

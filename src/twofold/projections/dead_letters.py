@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -16,7 +16,7 @@ from twofold.projections.port import ReadStore, Unparking
 from twofold.projections.projection import Projection
 from twofold.projections.table import Changes, Key
 from twofold.store.criteria import Criteria
-from twofold.store.port import EventStore
+from twofold.store.port import EventStore, Row
 
 ATTEMPTS_MAX = 20
 """How often a retry begins again because the key got more letters meanwhile."""
@@ -52,6 +52,12 @@ class DeadLetters:
     async def letters(self, parked: Parked) -> Sequence[Recorded[Event]]:
         """The events that a parked key has not taken, in order; the first is why it was parked."""
         return await self._events(await self._reads.letters(parked.read_model, parked.key))
+
+    async def rows(self, parked: Parked) -> AsyncIterator[Row]:
+        """The same events as the log holds them, whether this program can read them or not."""
+        for position in await self._reads.letters(parked.read_model, parked.key):
+            for row in (await self._log.read(after=position - 1, count_max=1)).rows:
+                yield row
 
     async def retry(self, parked: Parked, *, dry_run: bool = False, skip_reason: str | None = None) -> Retried:
         """Fold a parked key's events through the code as it is now, and let the key go if all of them could be taken.

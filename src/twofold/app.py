@@ -444,12 +444,13 @@ class _Live:
 
     async def reach(self, names: Collection[str], position: int, *, timeout_seconds: float) -> None:
         """Return when questions find these read models at ``position`` or beyond; ``BehindError`` otherwise."""
-        self.builds.refuse_waiting(names, position)
         clock = asyncio.get_running_loop().time
         until = clock() + timeout_seconds
+        if self.builds.waiting:
+            await self.builds.reach(names, position, timeout_seconds=timeout_seconds)
         beside = self.rooms.asked is self.rooms.reads
         if beside or self.engine.running:  # It knows at once of one that has stopped, and wakes whoever waits.
-            await self.engine.reach(names, position, timeout_seconds=timeout_seconds)
+            await self.engine.reach(names, position, timeout_seconds=max(until - clock(), 0.0))
         if not beside:
             left = max(until - clock(), 0.0)
             await reach_elsewhere(self.rooms.asked, self.head, names, position, timeout_seconds=left)

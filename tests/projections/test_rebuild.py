@@ -80,7 +80,7 @@ class Bench:
         (group,) = groups_of([projection])
         generation = Generation(group.name, number, "code", "building", (projection.name,))
         await self.reads.enter(generation, [projection.table])
-        return Rebuild(self.log, REGISTRY, self.reads, group, generation, **{"page_max": 7, **options})
+        return Rebuild(self.log, REGISTRY, self.reads, group, generation, page_max=7, **options)
 
     async def rows(self, projection: Projection) -> dict[Any, Any]:
         found = await self.reads.select(projection.table, "", {})

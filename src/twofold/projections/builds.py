@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 
 from twofold.errors import BehindError, TwofoldError
 from twofold.messages import Registry
@@ -40,6 +42,7 @@ class Builds:
         self._parked_max = parked_max
         self._waiting: dict[str, str] = {}
         self._task: asyncio.Task[None] | None = None
+        self._one_is_done = asyncio.Event()
 
     @property
     def waiting(self) -> Collection[str]:
@@ -68,11 +71,20 @@ class Builds:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
-    def refuse_waiting(self, names: Collection[str], position: int) -> None:
-        """``BehindError`` where what serves of one of these was made by other code, and nobody moves it."""
+    async def reach(self, names: Collection[str], position: int, *, timeout_seconds: float) -> None:
+        """Return when none of these is still to be built, as long as somebody builds here; ``BehindError`` otherwise.
+
+        What serves of them until then was made by other code, and nobody moves it.
+        """
+        started = time.monotonic()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds):
+                while self._task is not None and not self._task.done() and not self._waiting.keys().isdisjoint(names):
+                    await self._one_is_done.wait()
         for name in names:
             if name in self._waiting:
-                raise BehindError(name, position=0, wanted=position, waited_seconds=0, reason=self._waiting[name])
+                waited = round(time.monotonic() - started, 3)
+                raise BehindError(name, position=0, wanted=position, waited_seconds=waited, reason=self._waiting[name])
 
     async def _build_all(self, plans: Sequence[Plan]) -> None:
         for plan in plans:
@@ -81,6 +93,8 @@ class Builds:
             except TwofoldError as error:
                 self._waiting[plan.group.name] = _said(plan, f"could not be built: {error}")
                 log.exception("%s", self._waiting[plan.group.name])
+            self._one_is_done.set()
+            self._one_is_done = asyncio.Event()
 
     async def _build(self, plan: Plan) -> None:
         name = plan.group.name

@@ -11,8 +11,9 @@ from twofold.backends.postgres.parked import parked_of, skipped_of
 from twofold.backends.postgres.tables import statements
 from twofold.projections.port import Survey, Take
 from twofold.projections.table import Table
+from twofold.store.pages import load_page
 
-ROWS_AT_ONCE = 5000
+_SQL = load_page("twofold.backends.postgres", "reads.sql")
 
 
 async def survey(connection: Connection, table: Table, beside: Sequence[str], take: Take) -> Survey:
@@ -27,6 +28,7 @@ async def survey(connection: Connection, table: Table, beside: Sequence[str], ta
 async def rows_of(connection: Connection, table: Table) -> AsyncGenerator[list[Any]]:
     """The rows of a table, some at a time: there may be more than the memory holds."""
     said = statements(table)
-    cursor = await connection.cursor(said.select)
-    while found := await cursor.fetch(ROWS_AT_ONCE):
+    await connection.execute(_SQL["begin_rows"].format(select=said.select))
+    while found := await connection.fetch(_SQL["next_rows"]):
         yield said.codec.rows(found)
+    await connection.execute(_SQL["end_rows"])

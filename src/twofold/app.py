@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import signal
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar
@@ -22,8 +22,19 @@ from twofold.deciders.states import States
 from twofold.errors import DefinitionError, InvalidInputError, StoreRefusedError, TwofoldError
 from twofold.messages import Command, Context, Event, Query, Recorded
 from twofold.messages.codec import validated
+from twofold.messages.naming import snake_name_of
 from twofold.parts import Parts, sort_parts
-from twofold.projections import DeadLetters, Inline, Projector, ReadStore, groups_of
+from twofold.projections import (
+    DeadLetters,
+    Inline,
+    Projector,
+    ReadModel,
+    ReadStore,
+    Rewinding,
+    Verification,
+    Verifier,
+    groups_of,
+)
 from twofold.projections.builds import Builds
 from twofold.projections.deployment import Deployment
 from twofold.queries import Answer, Desk, Moments, QuestionCount, Sources, TableChanges
@@ -336,6 +347,33 @@ class App:
         """Where every read model stands, against the head as it is now."""
         return await self._started.engine.observe()
 
+    async def verify(
+        self,
+        read_model: type[ReadModel] | str,
+        *,
+        sample: int | None = None,
+        heal: bool = False,
+        tell: Callable[[float], None] = lambda share: None,
+    ) -> Verification:
+        """Fold a read model again from the log, up to where its rows stand, and compare them exactly; writes go on.
+
+        With ``sample`` about so many keys of it, drawn anew each time. ``heal`` mends the rows that differ, and no others.
+        ``tell`` is told which share of the work is done. Raises ``NotFoundError`` for a name that is none, and
+        ``StoreRefusedError`` where another log, or other code, has made the rows.
+        """
+        return await self._started.verifier.verify(_name_of(read_model), sample=sample, heal=heal, tell=tell)
+
+    async def accept_rewind(self, read_model: type[ReadModel] | str, *, dry_run: bool = False) -> str:
+        """Why the log is not the one that a read model was made from; unless that is nothing, empty it to be filled again.
+
+        With it whatever shares its checkpoint. A dry run changes nothing. Raises ``NotFoundError`` for a name that is none.
+        """
+        live, name = self._started, _name_of(read_model)
+        reason = await live.rewinding.reason(name)
+        if reason and not dry_run:
+            await live.begin_again(name)
+        return reason
+
     @property
     def dead_letters(self) -> DeadLetters:
         """The keys of read models that take no events any more, the events that they have not taken, and the way back."""
@@ -358,6 +396,10 @@ class App:
                 "The app is not started", reason="not-started", remedy="Use it inside `async with app:`."
             )
         return self._live
+
+
+def _name_of(read_model: type[ReadModel] | str) -> str:
+    return read_model if isinstance(read_model, str) else snake_name_of(read_model)
 
 
 class _Live:
@@ -383,6 +425,8 @@ class _Live:
         )
         self.deployment = Deployment(rooms.reads, self.groups)
         self.dead_letters = DeadLetters(rooms.log, app.registry, rooms.reads, app.parts.projections)
+        self.rewinding = Rewinding(rooms.log, rooms.reads, self.groups, app.parts.sql_projections, changed=changes.tell)
+        self.verifier = Verifier(rooms.log, app.registry, rooms.reads, app.parts.projections, changed=changes.tell)
         self.changes = changes
         self.behind: set[str] = set()
         self.engine = Engine(rooms.log, app.registry, projector, inline=[group.name for group in self.strong])
@@ -459,6 +503,14 @@ class _Live:
         """Return when these strong subscriptions hold the log as it is now; once level they are never asked about again."""
         await self.reach(names, (await self.rooms.log.head()).position, timeout_seconds=timeout_seconds)
         await self._see_who_is_level()
+
+    async def begin_again(self, name: str) -> None:
+        """Fill a subscription again whose log is another one now."""
+        accepted = await self.rewinding.accept(name)
+        self.behind |= {group.name for group in self.strong if group.name == accepted}
+        if self.engine.running:  # It has stopped there, and looks at checkpoints when it starts.
+            await self.engine.stop()
+            await self.engine.start()
 
     async def _see_who_is_level(self) -> None:
         # In this order: what stands at the head that is read after it was level, and each append has kept it so.

@@ -202,6 +202,19 @@ class FoldError(TwofoldError):
         fact = f"{read_model} cannot take {event_type} at position {position} (key: {key}): {reason}"
         super().__init__(fact, remedy=remedy)
 
+    def with_remedy(self, remedy: str) -> FoldError:
+        """The same error for somebody who has to do something else."""
+        error = FoldError(
+            self.read_model,
+            event_type=self.event_type,
+            position=self.position,
+            key=self.key,
+            reason=self.reason,
+            remedy=remedy,
+        )
+        error.__cause__ = self.__cause__
+        return error
+
 
 class QueryError(TwofoldError):
     """The read database refused a statement, or an answer does not have the promised type."""

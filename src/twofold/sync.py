@@ -13,7 +13,7 @@ from twofold.app import App
 from twofold.deciders.receipt import Receipt
 from twofold.errors import TwofoldError
 from twofold.messages import Command, Event, Query, Recorded
-from twofold.projections import Parked, Retried
+from twofold.projections import Parked, ReadModel, Retried, Verification
 from twofold.queries import Answer, QuestionCount
 from twofold.store.criteria import EVERYTHING, Criteria
 from twofold.subscriptions import SubscriptionStatus
@@ -137,6 +137,16 @@ class SyncApp:
     def dead_letters(self) -> SyncDeadLetters:
         """The keys of read models that take no events any more, the events that they have not taken, and the way back."""
         return SyncDeadLetters(self)
+
+    def verify(
+        self, read_model: type[ReadModel] | str, *, sample: int | None = None, heal: bool = False
+    ) -> Verification:
+        """Whether the rows of a read model are what the log makes of them."""
+        return self.wait_for(self.app.verify(read_model, sample=sample, heal=heal))
+
+    def accept_rewind(self, read_model: type[ReadModel] | str, *, dry_run: bool = False) -> str:
+        """Why the log is not the one that a read model was made from; it is filled again."""
+        return self.wait_for(self.app.accept_rewind(read_model, dry_run=dry_run))
 
     def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
         """Run anything asynchronous on the app's own loop, and return its result."""

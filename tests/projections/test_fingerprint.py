@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import linecache
+import subprocess
 import sys
 import types
 from collections.abc import Generator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -110,7 +112,7 @@ def program(modules: list[str]) -> Program:
 
 
 def test_it_is_short_and_always_the_same(program: Program) -> None:
-    assert program.print() == program.print() == "789dadc85d527758"
+    assert program.print() == program.print() == "8eefdffc70d2fa1d"
 
 
 @pytest.mark.parametrize(
@@ -156,6 +158,18 @@ def test_what_may_change_rows_changes_it(program: Program, old: str, new: str) -
     assert old in CODE
     code = CODE.replace(old, new).replace("class Left", "class Scored2(Event):\n    month: str\n\nclass Left")
     assert fingerprint(define(program.module(code).Scores)) != program.print()
+
+
+def test_it_is_the_same_whether_the_program_is_imported_or_run(tmp_path: Path) -> None:
+    told = "\nfrom twofold.projections import define, fingerprint\nprint(fingerprint(define(Scores)))\n"
+    (tmp_path / "program.py").write_text(CODE + told)
+
+    def output(*arguments: str) -> str:
+        return subprocess.run(
+            [sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout
+
+    assert len({output("program.py"), output("-m", "program"), output("-c", "import program")}) == 1
 
 
 def test_without_source_it_still_knows_constants_and_names(program: Program) -> None:

@@ -219,8 +219,9 @@ async def test_the_one_event_may_be_skipped_for_a_reason_that_is_kept(house: Hou
 async def test_too_many_parked_keys_stop_the_read_model(house: House) -> None:
     await house.add(*HISTORY, child("Poison", "2"), child("Poison", "3"), child("Fine", "3"))
     broken = families("Poison")
-    with pytest.raises(BehindError, match="families cannot take ChildAdded at position 9"):
+    with pytest.raises(BehindError, match="families cannot take ChildAdded at position 9") as stopped:
         await house.run(broken, parked_max=2)
+    assert "It has 2 parked keys" in str(stopped.value)
     assert [each.key for each in await house.dead(broken).parked()] == ['"1"', '"2"']
 
 

@@ -24,6 +24,8 @@ EVENTS = {
 }
 PROJECTIONS = {
     "ls": (f"{_COMMANDS}.projections_ls", "Every read model: where it stands, and why it stopped."),
+    "verify": (f"{_COMMANDS}.projections_verify", "Whether rows are what the log makes of them."),
+    "accept-rewind": (f"{_COMMANDS}.projections_accept_rewind", "Fill again what another log had filled."),
 }
 DEAD = {
     "ls": (f"{_COMMANDS}.dead_ls", "The parked keys, and what could not be folded."),

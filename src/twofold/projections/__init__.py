@@ -11,6 +11,7 @@ from twofold.projections.parking import Parked
 from twofold.projections.port import Advance, AskedStore, Found, Layout, ReadStore, Writer
 from twofold.projections.projection import Projection
 from twofold.projections.projector import Projector
+from twofold.projections.rewinding import Rewinding
 from twofold.projections.sql import PROJECTS, SetProjection, SqlProjection, projects, sql_projection
 from twofold.projections.strong import strong
 from twofold.projections.table import Changes, Column, Index, Key, Kind, Table
@@ -49,6 +50,7 @@ __all__ = [
     "Difference",
     "Unsure",
     "Verification",
+    "Rewinding",
     "Verifier",
     "by_name",
     "define",

@@ -9,7 +9,7 @@ from typing import Any
 from twofold.messages import Registry
 from twofold.projections.group import Group
 from twofold.projections.ledger import Keeper, Values
-from twofold.projections.parking import Letter, Parked, Since, key_from
+from twofold.projections.parking import Letter, Parked, Since, key_from, key_text
 from twofold.projections.port import ReadStore
 from twofold.projections.projection import Projection
 from twofold.projections.refold import Part, Refold, TooManyRowsError, differing
@@ -77,7 +77,9 @@ class Comparison:
         apart = {*unsure, *failing, *parked}
         keys = [key for key in self._kept.keys() | self.refold.ledger.kept[name] if self._keys.has(key)]
         compared = [key for key in keys if key not in apart]
-        self.different = list(self._differences(compared))
+        folded = self.refold.ledger.kept[name]
+        wrong = [key for key in compared if self._kept.get(key) != folded.get(key)]
+        self.different = list(self._differences(wrong))
         return Verification(
             name,
             self.checkpoint.position,
@@ -91,16 +93,15 @@ class Comparison:
 
     def _differences(self, keys: Sequence[Key]) -> Iterator[Difference]:
         folded, names = self.refold.ledger.kept[self._projection.name], self._keeper.names
-        for key in keys:
+        for key in sorted(keys, key=key_text):
             here, there = self._kept.get(key), folded.get(key)
             if here is None:
                 yield Difference(key, "missing")
             elif there is None:
                 yield Difference(key, "too many")
-            elif columns := differing(names, here, there):
-                yield Difference(
-                    key, "different", {name: (here[names.index(name)], there[names.index(name)]) for name in columns}
-                )
+            else:
+                both = dict(zip(names, zip(here, there, strict=True), strict=True))
+                yield Difference(key, "different", {name: both[name] for name in differing(names, here, there)})
 
 
 def since_of(parked: Sequence[Parked], group: Group) -> dict[str, dict[Key, int]]:

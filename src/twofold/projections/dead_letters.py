@@ -55,9 +55,8 @@ class DeadLetters:
 
     async def rows(self, parked: Parked) -> AsyncIterator[Row]:
         """The same events as the log holds them, whether this program can read them or not."""
-        for position in await self._reads.letters(parked.read_model, parked.key):
-            for row in (await self._log.read(after=position - 1, count_max=1)).rows:
-                yield row
+        async for row in self._rows(await self._reads.letters(parked.read_model, parked.key)):
+            yield row
 
     async def retry(self, parked: Parked, *, dry_run: bool = False, skip_reason: str | None = None) -> Retried:
         """Fold a parked key's events through the code as it is now, and let the key go if all of them could be taken.
@@ -104,7 +103,7 @@ class DeadLetters:
                 replay.take(events, frozenset(letters))
             await self._refuse_taken(parked, replay)
         except FoldError as failed:
-            error = failed
+            error = failed.with_remedy("Mend the fold and retry, or skip the event.")
         kept = msgspec.json.decode(before, type=projection.cls) if before is not None else None
         after = None if error is not None else replay.row
         return Retried(parked, len(letters), kept, after, error), replay.changes if error is None else ()
@@ -133,11 +132,12 @@ class DeadLetters:
         return pages
 
     async def _events(self, positions: Sequence[int]) -> Sequence[Recorded[Event]]:
-        found: list[Recorded[Event]] = []
+        return self._registry.page([row async for row in self._rows(positions)])
+
+    async def _rows(self, positions: Sequence[int]) -> AsyncIterator[Row]:
         for position in positions:
-            page = await self._log.read(after=position - 1, count_max=1)
-            found += self._registry.page(page.rows)
-        return found
+            for row in (await self._log.read(after=position - 1, count_max=1)).rows:
+                yield row
 
 
 class Replay:

@@ -199,14 +199,7 @@ def _refusing() -> Generator[None]:
     try:
         yield
     except FoldError as error:
-        raise FoldError(
-            error.read_model,
-            event_type=error.event_type,
-            position=error.position,
-            key=error.key,
-            reason=error.reason,
-            remedy="Nothing was appended: mend the command or the fold, and send it again.",
-        ) from error
+        raise error.with_remedy("Nothing was appended: mend the command or the fold, and send it again.") from error
 
 
 def _of(group: Group, events: Sequence[Recorded[Event]]) -> Sequence[Recorded[Event]]:

@@ -46,8 +46,19 @@ class Lot:
         table = self._tables.get(error.read_model)
         if error.key is None or isinstance(error.key, list) or table is None or table.strong:
             return False  # Nobody knows which key is meant, or appends would go on past it.
-        about_to_be = sum(each.read_model == error.read_model for each in also)
-        return len(self._parked.get(error.read_model, {})) + about_to_be < self._parked_max
+        return self._count(error.read_model, also) < self._parked_max
+
+    def told(self, error: FoldError, also: Collection[Parked]) -> FoldError:
+        """The error that stops a read model; where it has too many parked keys already, it says so."""
+        parked = self._count(error.read_model, also)
+        if error.key is None or not 0 < self._parked_max <= parked:
+            return error
+        return error.with_remedy(
+            f"It has {parked} parked keys, and parked_max={self._parked_max}: mend the fold, start again, then twofold dead retry."
+        )
+
+    def _count(self, read_model: str, also: Collection[Parked]) -> int:
+        return len(self._parked.get(read_model, {})) + sum(each.read_model == read_model for each in also)
 
     def _key(self, parked: Parked) -> Key:
         return key_from(self._tables[parked.read_model], parked.key)

@@ -139,7 +139,7 @@ class Projector:
                 if self._lot.has_room_for(failed, new):
                     new.append(parked_by(failed))
                     continue
-                error = failed
+                error = self._lot.told(failed, new)
                 events = [event for event in events if event.position < failed.position]
                 new = [each for each in new if each.since < failed.position]
                 end = delivery.start.moved(failed.position - 1, events)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
+from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, TypeAlias
 
@@ -23,44 +25,63 @@ def said_by(functions: Mapping[str, Function], owner: Any) -> list[str]:
     Followed are other methods of ``owner``, functions and plain values. What comes from other packages is not: that is
     what a version is for.
     """
-    package = owner.__module__.partition(".")[0]
-    found: dict[str, str] = {}
+    package = _package(owner)
+    found, seen = set[str](), set[tuple[str, int]]()
     left: list[tuple[str, Any]] = list(functions.items())
     while left:
         name, thing = left.pop()
-        if name in found:
+        if (name, id(thing)) in seen:
             continue
-        if isinstance(thing, FunctionType) and thing.__module__.partition(".")[0] == package:
-            found[name] = text_of(thing)
+        seen.add((name, id(thing)))
+        if isinstance(thing, FunctionType) and _package(thing) == package:
+            found.add(f"{name}: {text_of(thing)}")
             left += _used(thing, owner)
-        elif isinstance(thing, _PLAIN) or (isinstance(thing, (tuple, frozenset)) and all(map(_is_plain, thing))):
-            found[name] = repr(sorted(map(repr, thing)) if isinstance(thing, frozenset) else thing)
+        elif (value := _value(thing)) is not None:
+            found.add(f"{name}: {value}")
         elif name in functions:
-            found[name] = _named(thing)
-    return sorted(f"{name}: {text}" for name, text in found.items())
+            found.add(f"{name}: {_named(thing)}")
+    return sorted(found)
 
 
+def _package(thing: Any) -> str:
+    """The package of a class or function, which is the same for a program that is imported and one that is run."""
+    module: str = thing.__module__
+    if module == "__main__":
+        main = sys.modules[module]
+        spec = getattr(main, "__spec__", None)
+        module = spec.name if spec is not None else Path(getattr(main, "__file__", module)).stem
+    return module.partition(".")[0]
+
+
+def _value(thing: object) -> str | None:
+    """A plain value as text; None for anything else."""
+    if isinstance(thing, (tuple, frozenset)) and all(map(_is_plain, thing)):
+        return repr(sorted(map(repr, thing)) if isinstance(thing, frozenset) else thing)
+    return repr(thing) if _is_plain(thing) else None
+
+
+@lru_cache(maxsize=1024)
 def text_of(function: FunctionType) -> str:
     """Its source, normalised; where there is none, the constants and names of its code."""
-    nodes = [node for node in _nodes(function) if _first_line(node) == function.__code__.co_firstlineno]
-    if not nodes:
-        return "\n".join(_of_code(function.__code__))
-    return "\n".join(ast.unparse(_bare(node)) for node in nodes)
-
-
-def _nodes(function: FunctionType) -> list[ast.AST]:
-    """What its file defines: functions for one with a name, lambdas for one without."""
     kinds = (ast.Lambda,) if function.__name__ == "<lambda>" else (ast.FunctionDef, ast.AsyncFunctionDef)
     try:
         lines, _ = inspect.findsource(function)
-        return [node for node in ast.walk(_parsed("".join(lines))) if isinstance(node, kinds)]
+        found = _functions_of("".join(lines)).get(function.__code__.co_firstlineno, ())
     except (OSError, SyntaxError):
-        return []
+        found = ()
+    # Lambdas that share a line cannot be told apart, so each stands for all of them.
+    texts = [ast.unparse(_bare(node)) for node in found if isinstance(node, kinds)]
+    return "\n".join(texts or _of_code(function.__code__))
 
 
 @lru_cache(maxsize=64)
-def _parsed(source: str) -> ast.Module:
-    return ast.parse(source)
+def _functions_of(source: str) -> Mapping[int, Sequence[ast.AST]]:
+    """The functions and lambdas of a file by the line on which they begin."""
+    found: dict[int, list[ast.AST]] = {}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef)):
+            found.setdefault(_first_line(node), []).append(node)
+    return found
 
 
 def _first_line(node: Any) -> int:
@@ -98,13 +119,13 @@ def _used(function: FunctionType, owner: object) -> Iterator[tuple[str, Any]]:
     names = {name for code in _codes(function.__code__) for name in code.co_names}
     for name in names:
         if name in function.__globals__:
-            yield f"{function.__module__}.{name}", function.__globals__[name]
+            yield name, function.__globals__[name]
         member = inspect.getattr_static(owner, name, None)
         member = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
         if isinstance(member, FunctionType):
             yield f".{name}", member
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        yield f"{function.__qualname__}.{name}", cell.cell_contents
+        yield name, cell.cell_contents
 
 
 def _is_plain(value: object) -> bool:

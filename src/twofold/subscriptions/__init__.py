@@ -1,6 +1,6 @@
 """FOLLOW THE LOG: one reader, pages, checkpoints and retries, for whoever takes events in order."""
 
-from twofold.subscriptions.checkpoint import Checkpoint, disagrees
+from twofold.subscriptions.checkpoint import Checkpoint, disagreement, disagrees
 from twofold.subscriptions.elsewhere import reach_elsewhere
 from twofold.subscriptions.engine import Engine
 from twofold.subscriptions.note import Note, note_of
@@ -19,6 +19,7 @@ __all__ = [
     "Stopped",
     "Subscriber",
     "SubscriptionStatus",
+    "disagreement",
     "disagrees",
     "note_of",
     "reach_elsewhere",

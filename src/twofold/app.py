@@ -470,7 +470,7 @@ class _Live:
         self.rooms.asked.know(tables)
         plans = await self.deployment.plans()
         self.builds.hold(plans)
-        left = {each.name for plan in plans for each in plan.group.projections}
+        left = {each.name for plan in plans if not plan.amendable for each in plan.group.projections}
         await self.rooms.reads.install(
             [self.deployment.table(projection) for projection in app.parts.projections],
             [projection.layout for projection in app.parts.sql_projections],

@@ -18,11 +18,15 @@ from twofold.projections.table import Table
 
 
 class Plan(msgspec.Struct, frozen=True, eq=False):
-    """A group that must be built anew, as this ``generation``; ``old`` is the number of the one that serves."""
+    """A group that must be built anew, as this ``generation``; ``old`` is the number of the one that serves.
+
+    ``amendable`` says that what serves can have the new columns until then, with their defaults.
+    """
 
     group: Group
     old: int
     generation: Generation
+    amendable: bool
 
 
 def code_of(group: Group) -> str:
@@ -45,8 +49,8 @@ class Deployment:
         for generation in await self._reads.generations(list(self._groups)):
             self._noted[generation.subscription].append(generation)
         definitions = await self._reads.definitions(names)
-        changed = [group for group in self._groups.values() if self._is_changed(group, definitions)]
-        return [await self._plan(group) for group in changed]
+        found = {name: self._amendable(group, definitions) for name, group in self._groups.items()}
+        return [await self._plan(self._groups[name], yes) for name, yes in found.items() if yes is not None]
 
     async def note(self, names: Collection[str]) -> None:
         """These groups serve what this code makes; to be called when their tables are there."""
@@ -67,9 +71,10 @@ class Deployment:
         active = self.active(projection.subscription)
         return in_generation(projection.table, active.number if active is not None else 1)
 
-    def _is_changed(self, group: Group, definitions: Mapping[str, str]) -> bool:
+    def _amendable(self, group: Group, definitions: Mapping[str, str]) -> bool | None:
+        """Whether a group that must be built anew can be amended until then; None where nothing must be built."""
         if not all(each.name in definitions for each in group.projections):
-            return False  # Tables that are not there are made at once; of a part of a group, installing says what is wrong.
+            return None  # Tables that are not there are made at once; of a part of a group, installing says what is wrong.
         try:
             added = {
                 each.name: {column.name for column in amendment(self.table(each), definitions[each.name]).columns}
@@ -78,11 +83,12 @@ class Deployment:
         except StoreRefusedError as error:
             if error.reason != "definition-changed":
                 raise
-            return True
+            return False
         active = self.active(group.name)
-        return active is not None and active.code not in (code_of(group), _code_without(group, added))
+        same = active is None or active.code in (code_of(group), _code_without(group, added))
+        return None if same else True
 
-    async def _plan(self, group: Group) -> Plan:
+    async def _plan(self, group: Group, amendable: bool) -> Plan:
         """Go on with a build of the same code, or begin one."""
         code, active = code_of(group), self.active(group.name)
         while True:
@@ -94,7 +100,7 @@ class Deployment:
                 tables = [each.table for each in group.projections]
                 if not await self._reads.enter(building, tables):
                     continue  # Another process was faster: look again.
-            return Plan(group, active.number if active is not None else 1, building)
+            return Plan(group, active.number if active is not None else 1, building, amendable)
 
 
 def _code_without(group: Group, added: Mapping[str, Collection[str]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any, TypeVar
 
@@ -35,6 +36,22 @@ class Line:
 
     def __init__(self, weather: Weather, chance: Random, tell: Callable[..., None] = lambda *what: None) -> None:
         self._weather, self._chance, self._tell = weather, chance, tell
+        self._under_way: dict[asyncio.Future[Any], None] = {}
+        self._connection = 0
+        self._is_cut = False
+
+    def cut(self) -> None:
+        """Nothing goes through any more, nor what is under way, nor an answer."""
+        self._connection += 1
+        self._is_cut = True
+
+    def mend(self) -> None:
+        """The caller has noticed, and has connected anew: whoever waits for an answer is told that none will come."""
+        self._connection += 1
+        self._is_cut = False
+        for answer in self._under_way:
+            _give(answer, StoreUnavailableError("the connection was lost", reason="away"))
+        self._under_way.clear()
 
     async def call(self, what: str, serve: Callable[[], T], *, unknown: bool = False) -> T:
         """What ``serve`` gives, done all at once somewhere between now and then.
@@ -46,12 +63,21 @@ class Line:
         if isinstance(loop, Loop) and loop.over:
             raise asyncio.CancelledError
         answer: asyncio.Future[T] = loop.create_future()
-        fate = self._chance.random()
-        loop.call_later(self._seconds(), self._serve, what, serve, answer, fate, unknown, context=_elsewhere())
-        return await answer
+        self._under_way[answer] = None
+        carried = partial(self._serve, what, serve, answer, self._connection, unknown)
+        loop.call_later(self._seconds(), carried, context=_elsewhere())
+        try:
+            return await answer
+        finally:
+            self._under_way.pop(answer, None)
 
-    def _serve(self, what: str, serve: Callable[[], T], answer: asyncio.Future[T], fate: float, unknown: bool) -> None:
+    def _serve(
+        self, what: str, serve: Callable[[], T], answer: asyncio.Future[T], connection: int, unknown: bool
+    ) -> None:
+        if self._is_cut or connection != self._connection:
+            return
         given: Any
+        fate = self._chance.random()
         if fate < self._weather.refused:
             given = StoreUnavailableError(f"{what} was refused", reason="away")
         else:
@@ -63,7 +89,13 @@ class Line:
                 told = StoreUnavailableError(f"{what} was not heard of", reason="away")
                 given = OutcomeUnknownError(f"{what} was not heard of") if unknown else told
         self._tell(what, given)
-        asyncio.get_running_loop().call_later(self._seconds(), _give, answer, given, context=_elsewhere())
+        asyncio.get_running_loop().call_later(
+            self._seconds(), self._answer, answer, connection, given, context=_elsewhere()
+        )
+
+    def _answer(self, answer: asyncio.Future[T], connection: int, given: Any) -> None:
+        if connection == self._connection:
+            _give(answer, given)
 
     def _seconds(self) -> float:
         slow = self._chance.random() < self._weather.slow

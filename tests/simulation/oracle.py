@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -19,6 +20,10 @@ from twofold.projections.port import Unparking
 GROUPS = {group.name: [each.name for each in group.projections] for group in groups_of(PARTS.projections)}
 JOURNAL = "journal"
 SUBSCRIPTIONS = (*GROUPS, JOURNAL)
+
+
+State: TypeAlias = tuple[dict[str, int], dict[str, dict[str, Model]]]
+"""Where each subscription stands, and what its read models hold."""
 
 
 class WrongError(AssertionError):
@@ -37,14 +42,17 @@ class Oracle:
         self._log, self._reads = log, reads
         self._events: list[Recorded[Any]] = []
         self._acknowledged: dict[str, Receipt] = {}
-        self.unparked: list[Unparking] = []
-        self.rewound()
-        reads.watch, reads.watch_unparking = self.advanced, self.let_go
-
-    def rewound(self) -> None:
-        """Begin again: what is kept may be older than what was seen."""
         self._at = dict.fromkeys(SUBSCRIPTIONS, 0)
         self._models = {name: {each: Model(each) for each in names} for name, names in GROUPS.items()}
+        reads.watch, reads.watch_unparking = self.advanced, self.let_go
+
+    def state(self) -> State:
+        """What should be kept now."""
+        return copy.deepcopy((self._at, self._models))
+
+    def fall_back(self, state: State) -> None:
+        """From now on this should be kept."""
+        self._at, self._models = copy.deepcopy(state)
 
     def advanced(self, name: str, start: int, end: int) -> None:
         """A subscription has moved: onwards, and to where its rows are."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from tests.simulation.domain import PARTS
 from tests.simulation.log import LogDoor
-from tests.simulation.loop import Host
+from tests.simulation.loop import HOST, Host
 from tests.simulation.oracle import SUBSCRIPTIONS
 from tests.simulation.reads import ReadDoor
 from tests.simulation.world import Order, World
@@ -46,11 +47,14 @@ class Process(Host):
         self.is_up = False
         self._world = world
         self._log = LogDoor(world.log, world.line(machine.name))
-        self._reads = ReadDoor(world.reads, world.line(machine.name))
+        self._line = world.line(machine.name)
+        self._reads = ReadDoor(world.reads, self._line)
+        self._noticed = world.rewinds
         projector = Projector(
             self._reads, PARTS.projections, PARTS.sql_projections, rows_max=machine.rows_max, parked_max=1000
         )
         self.engine = Engine(self._log, PARTS.registry, projector, page_max=machine.page_max)
+        self._reads.on_loss(self.engine.doubt)
         self._appender = Appender(self._log, halves=machine.clients > 1)
         self._handling: Handling | None = None
         self.letters = DeadLetters(self._log, PARTS.registry, self._reads, PARTS.projections)
@@ -75,6 +79,18 @@ class Process(Host):
                     await self._start()
                 except StoreError:
                     await asyncio.sleep(0.1)
+
+    def lose_reads(self) -> None:
+        """The database of read models has crashed; what was seen of it may be no more."""
+        self._line.cut()
+        context = contextvars.Context()
+        context.run(HOST.set, self)
+        self._world.loop.call_soon(self._notice, self._world.rewinds, context=context)
+
+    def _notice(self, rewinds: int) -> None:
+        self._noticed = rewinds
+        self._reads.lose()
+        self._line.mend()
 
     async def _start(self) -> None:
         head = await self._log.head()
@@ -127,4 +143,5 @@ class Process(Host):
             names = chance.sample(SUBSCRIPTIONS, chance.randint(1, len(SUBSCRIPTIONS)))
             with suppress(BehindError, StoreError):
                 await self.engine.reach(names, receipt.position, timeout_seconds=chance.choice([0.01, 0.5, 5.0]))
-                self._world.oracle.reached(names, receipt.position)
+                if self._noticed == self._world.rewinds:  # Before that, nothing can be asked of the database either.
+                    self._world.oracle.reached(names, receipt.position)

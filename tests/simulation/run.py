@@ -92,11 +92,14 @@ class Run:
         self._world.oracle.finish()
 
     async def _storm(self) -> None:
+        self._world.remember()
         for _ in range(self._chance.randint(0, 12) if self._actions else 0):
             await asyncio.sleep(self._chance.expovariate(1) * 0.15)
             action = self._chance.choice(self._actions)
             process = self._chance.choice(self._processes)
             self._world.tell(process.name, action.__name__.strip("_"))
+            if self._chance.random() < 0.5:
+                self._world.remember()
             action(self, process)
 
     def _calm(self) -> None:
@@ -173,12 +176,18 @@ class Run:
 
         self._world.spawn(process, work())
 
+    def _rewind(self, process: Process) -> None:
+        """The database of read models crashes, for all who are connected to it."""
+        self._world.rewind()
+        for each in self._processes:
+            each.lose_reads()
+
     def _later(self, seconds: float, work: Callable[[], object]) -> None:
         self._world.loop.call_later(self._chance.random() * seconds, work)
 
 
 Action: TypeAlias = Callable[[Run, Process], None]
-ACTIONS: list[Action] = [Run._crash, Run._pause, Run._restart, Run._retry, Run._skip]
+ACTIONS: list[Action] = [Run._crash, Run._pause, Run._restart, Run._retry, Run._skip, Run._rewind]
 """What may befall a machine. Later ones (a lease taken over, a rebuild) join here."""
 
 

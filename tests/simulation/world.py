@@ -15,7 +15,7 @@ import msgspec
 from tests.simulation.log import SharedLog
 from tests.simulation.loop import HOST, Host, Loop
 from tests.simulation.network import Line, Weather
-from tests.simulation.oracle import Oracle
+from tests.simulation.oracle import Oracle, State
 from tests.simulation.reads import Kept, SharedReads
 from twofold.messages import Command
 
@@ -39,7 +39,8 @@ class World:
         self.oracle = Oracle(self.log, self.reads)
         self.orders: deque[Order] = deque()
         self.open_orders = 0
-        self.older: list[Kept] = []
+        self.rewinds = 0
+        self._older: list[tuple[Kept, State]] = []
         self._trace: list[tuple[float, str, str, str]] = []
 
     def line(self, host: str) -> Line:
@@ -55,6 +56,18 @@ class World:
         context = contextvars.Context()
         context.run(HOST.set, host)
         return self.loop.create_task(work, context=context)
+
+    def remember(self) -> None:
+        """What is kept now may be what a later crash falls back to."""
+        self._older = [*self._older[-3:], (self.reads.kept.copy(), self.oracle.state())]
+
+    def rewind(self) -> None:
+        """The database of read models has crashed, and has lost what came last: rows and checkpoints together."""
+        self.rewinds += 1
+        place = self.chance.randrange(len(self._older))
+        self.reads.kept, state = self._older[place][0].copy(), self._older[place][1]
+        self._older = self._older[: place + 1]
+        self.oracle.fall_back(state)
 
     @property
     def trace(self) -> list[str]:

@@ -39,7 +39,6 @@ class Notebook:
         self.pages: list[list[str]] = []
         self.failures: list[Exception] = []
         self.noted: dict[str, Note] = {}
-        self.forgotten: list[str] = []
         self.looks_fail: list[Exception] = []
         self.notes_fail: list[Exception] = []
         self.stops_at: dict[str, int] = {}
@@ -68,9 +67,6 @@ class Notebook:
             raise self.failures.pop(0)
         self.pages.append([delivery.name for delivery in deliveries])
         return [self._take(delivery) for delivery in deliveries]
-
-    def forget(self, name: str) -> None:
-        self.forgotten.append(name)
 
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
         return {name: self.noted[name] for name in names if name in self.noted}

@@ -41,12 +41,10 @@ class Builder:
         return await self._reads.checkpoints(names)
 
     async def resume(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
+        self._begin_again()
         found = await self._reads.checkpoints(names)
         await self._lot.read([each.name for each in self._group.projections])
         return found
-
-    def forget(self, name: str) -> None:
-        self._begin_again()
 
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
         return await self._reads.notes(names)

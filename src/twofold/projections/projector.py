@@ -80,6 +80,8 @@ class Projector:
         return await self._reads.checkpoints(names)
 
     async def resume(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
+        for name in names:
+            self._forget(name)  # Others may have moved it meanwhile, or a crash has rewound it.
         found = await self._reads.checkpoints(names)
         await self._see_who_is_superseded(names)
         groups = [self._groups[name] for name in names if name in self._groups]
@@ -103,7 +105,7 @@ class Projector:
         except BaseException:
             # Whatever it was, rows have been changed here that may not be changed there.
             for delivery in deliveries:
-                self.forget(delivery.name)
+                self._forget(delivery.name)
             raise
 
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
@@ -158,7 +160,7 @@ class Projector:
             # Something that the database will not take: one by one, so that it stops nobody but the one it is of.
             if len(folded) > 1:
                 return [outcome for each in folded for outcome in await self._save([each])]
-            self.forget(folded[0].advance.name)
+            self._forget(folded[0].advance.name)
             told = blamed(folded[0].page, error)
             parking = folded[0].advance.parked
             if isinstance(told, FoldError) and self._lot.has_room_for(told, parking):
@@ -168,7 +170,7 @@ class Projector:
 
     def _outcome(self, folded: Folded, saved: bool) -> Outcome:
         if not saved:
-            self.forget(folded.advance.name)
+            self._forget(folded.advance.name)
             self._tell(self._tables(folded.advance.name))  # Whoever was faster has changed any of them.
             return Fenced()
         self._tell(self._written(folded.advance))
@@ -187,6 +189,6 @@ class Projector:
             return self._by_sql[name].layout.tables
         return [projection.name for projection in self._groups[name].projections]
 
-    def forget(self, name: str) -> None:
+    def _forget(self, name: str) -> None:
         if name in self._groups:
             self._folding.forget(self._groups[name])

@@ -64,6 +64,10 @@ class Cohort:
         if self.inline and await self._was_moved_to(head):
             return head
         batch = await self._pages.after(self.position, frozenset().union(*(member.types for member in self.members)))
+        if any(member.doubt is not None for member in self.members):
+            return (
+                batch.reached
+            )  # A crash while that was read: whoever delivered now could load rows from before his start.
         behind = [member for member in self.members if member.position < batch.reached]
         if behind:
             await self._deliver(behind, batch)
@@ -112,12 +116,9 @@ class Cohort:
         doubts = [member.doubt for member in members]
         found = await self._subscriber.resume([member.name for member in members]) if members else {}
         for member, doubt in zip(members, doubts, strict=True):
-            at = found.get(member.name) or _before_everything(member.checkpoint)
-            if at != member.checkpoint:
-                self._subscriber.forget(member.name)
             if member.doubt is doubt:
                 member.doubt = None
-            member.advance(at)
+            member.advance(found.get(member.name) or _before_everything(member.checkpoint))
 
     async def _note(self, stopped: list[tuple[Member, TwofoldError]]) -> None:
         """Keep why some stopped, and that others go on. Members stop last: what fails here is done again."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from twofold.errors import NotFoundError, StoreError, StoreRefusedError, TwofoldError
 from twofold.messages import Registry
-from twofold.store.port import EventStore
+from twofold.store.port import EventStore, Head
 from twofold.subscriptions.checkpoint import Checkpoint
 from twofold.subscriptions.cohort import Cohort
 from twofold.subscriptions.elsewhere import reach_elsewhere
@@ -54,6 +54,7 @@ class Engine:
         self._cohorts: list[Cohort] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
+        self._doubts = 0
         self._head = 0
 
     @property
@@ -85,8 +86,7 @@ class Engine:
 
     async def admit(self) -> None:
         """Take up subscriptions that the subscriber has come to want since the start."""
-        head = await self._log.head()
-        new = await call_the_roll(self._log, self._subscriber, head, resume=True, besides=self._members)
+        new = await self._call(await self._log.head(), besides=self._members)
         self._members |= new
         cohorts = [Cohort(self._pages(), self._subscriber, members) for members in level(new)]
         self._cohorts += cohorts
@@ -107,6 +107,7 @@ class Engine:
 
     def doubt(self) -> None:
         """Look again before anybody relies on what was seen: a crash may have rewound the subscriber's database."""
+        self._doubts += 1
         for member in self._members.values():
             member.doubt = object()
         for cohort in self._cohorts:
@@ -180,11 +181,19 @@ class Engine:
     async def _gather(self) -> None:
         head = await self._log.head()
         self._head = head.position
-        self._members = await call_the_roll(self._log, self._subscriber, head, resume=True)
+        self._members = await self._call(head)
         inline = {name: member for name, member in self._members.items() if name in self._inline}
         others = {name: member for name, member in self._members.items() if name not in self._inline}
         self._cohorts = [Cohort(self._pages(), self._subscriber, members) for members in level(others)]
         self._cohorts += [Cohort(self._pages(), self._subscriber, each, inline=True) for each in level(inline)]
+
+    async def _call(self, head: Head, besides: Collection[str] = ()) -> dict[str, Member]:
+        """Members that may be doubtful from the beginning: because of a crash while they were called."""
+        doubts = self._doubts
+        members = await call_the_roll(self._log, self._subscriber, head, resume=True, besides=besides)
+        for member in members.values():
+            member.doubt = object() if self._doubts > doubts else None
+        return members
 
     def _pages(self) -> Pages:
         return Pages(self._log, self._registry, count_max=self._page_max, bytes_max=self._page_bytes_max)

@@ -61,7 +61,7 @@ class Subscriber(Checkpoints, Protocol):
         ...
 
     async def resume(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
-        """Like ``checkpoints``, for whoever delivers from there: what else moves with them is looked at anew.
+        """Like ``checkpoints``, for whoever delivers from there: of what they have made before, nothing is remembered.
 
         Not to be called while a delivery to one of them is under way.
         """
@@ -69,10 +69,6 @@ class Subscriber(Checkpoints, Protocol):
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         """Take effect of each delivery and move its checkpoint, together or not at all; an outcome each, in order."""
-        ...
-
-    def forget(self, name: str) -> None:
-        """Remember nothing of what this subscription has made: its database has lost some of it."""
         ...
 
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:

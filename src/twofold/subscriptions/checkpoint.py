@@ -47,8 +47,9 @@ async def disagreement(log: EventStore, head: Head, checkpoint: Checkpoint) -> s
             f"built from log {checkpoint.store_id} (epoch {checkpoint.log_epoch}), "
             f"but this is log {head.store_id} (epoch {head.epoch})"
         )
-    if checkpoint.position > head.position:
-        return f"built up to position {checkpoint.position}, but the log ends at {head.position}"
+    # Another worker may have moved on since the head was read, so only a newer one can contradict.
+    if checkpoint.position > head.position and checkpoint.position > (end := (await log.head()).position):
+        return f"built up to position {checkpoint.position}, but the log ends at {end}"
     if checkpoint.event_position:
         found = await _event_id(log, checkpoint.event_position)
         if found != checkpoint.event_id:

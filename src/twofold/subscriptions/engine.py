@@ -170,7 +170,7 @@ class Engine:
     async def _watch(self) -> None:
         """One wait for news serves every cohort."""
         failures = 0
-        while True:
+        while not self._stopping.is_set():  # A cancellation is lost where it meets the end of a rest.
             try:
                 self._learn(await self._log.wait(self._head, timeout_seconds=WATCH_SECONDS))
                 failures = 0

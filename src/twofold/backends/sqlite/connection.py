@@ -155,6 +155,9 @@ class Database:
         flags |= 0 if self.path else apsw.SQLITE_OPEN_URI  # Names in memory are URIs; a file's name is just that.
         connection = apsw.Connection(self.location, flags=flags, vfs=self._vfs)
         connection.set_busy_handler(Patience(self._busy_seconds))
+        # Without this a quoted name that is no column's is taken for a text, and a question answers nonsense.
+        for setting in (apsw.SQLITE_DBCONFIG_DQS_DML, apsw.SQLITE_DBCONFIG_DQS_DDL):
+            connection.config(setting, 0)
         return connection
 
     def _harden(self, writer: apsw.Connection) -> None:

@@ -227,7 +227,7 @@ async def test_the_old_generation_can_be_taken_back_and_catches_up(bench: Bench)
     await live.settle()
     assert (await bench.rows(projection))["1"].children[-1] == "later"
     states = [(each.number, each.state) for each in await bench.reads.generations(["families"])]
-    assert states == [(2, "retired")]
+    assert states == [(2, "rejected")]
 
 
 async def test_a_rebuilt_table_is_searched_and_indexed_as_before(bench: Bench) -> None:

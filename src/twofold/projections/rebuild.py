@@ -79,6 +79,11 @@ class Rebuild:
             except StoreUnavailableError:
                 failures += 1
                 await asyncio.sleep(backoff_seconds(failures))
+            except TwofoldError:
+                # Whoever switches or cancels it takes its tables away.
+                if await self._is_over():
+                    return
+                raise
 
     async def switch(self, old: int) -> None:
         """Take the place of generation ``old``, catching up as often as that moves on."""
@@ -98,7 +103,7 @@ class Rebuild:
                 reason="cancelled",
                 remedy="Begin another: twofold projections rebuild.",
             )
-        return state == "active"
+        return state != "building"
 
     async def close(self) -> None:
         """Write what is in memory, so that the next one goes on from there."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stories.worker import CANNOT_TAKE, Count, Counter, CounterView
-from twofold import App, BehindError
+from tests.stories.worker import CANNOT_TAKE, Count, Counted, Counter, CounterView
+from twofold import App, BehindError, Indexed, Key, ReadModel, evolve, stored_as
 from twofold.subscriptions import SubscriptionStatus
 from twofold.sync import sync
 from twofold.testing.app import InMemoryApp
@@ -99,3 +99,30 @@ async def test_in_memory_it_stops_at_once_unless_told_otherwise() -> None:
         await poison(app)
         await app.settle()
         assert (await status_of(app)).parked == 1
+
+
+@stored_as("counter_view")
+class Changed(ReadModel):
+    """The same read model by other code, which cannot take the event either."""
+
+    counter: Key[str]
+    total: Indexed[int] = 0
+
+    @evolve
+    def counted(self, event: Counted) -> None:
+        if event.number == 666:
+            raise ValueError("still no number for me")
+        self.total = self.total + event.number
+
+
+async def test_what_was_skipped_stays_left_out_when_other_code_builds_it_anew(store: str) -> None:
+    async with counting(store) as app:
+        await poison(app)
+        await app.settle()
+        (parked,) = await app.dead_letters.parked()
+        assert (await app.dead_letters.retry(parked, skip_reason="a typing error")).unparked
+    async with App(Counter, Changed, store=store, parked_max=0) as app:
+        await app.builds_done()
+        await app.settle()
+        assert (await status_of(app)).state == "running"
+        assert await totals(app) == {"a": 5, "b": 7}

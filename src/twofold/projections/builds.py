@@ -131,6 +131,7 @@ class Builds:
                 plan.group,
                 generation,
                 parked_max=self._parked_max,
+                skipped=await self._reads.skipped([each.name for each in plan.group.projections]),
                 tell=tell,
                 brake=lambda: asyncio.sleep(REST_SECONDS),
             )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 import msgspec
 
-from twofold.projections.group import Group
+from twofold.projections.group import Group, left_out
 from twofold.projections.indexes import fitting
+from twofold.projections.parking import Letter
 from twofold.projections.projection import Projection
 from twofold.projections.table import Table
 
@@ -84,12 +86,13 @@ def beside(table: Table, number: int) -> Table:
     )
 
 
-def built_beside(group: Group, number: int) -> Group:
-    """The group as it folds a generation that is not active."""
+def built_beside(group: Group, number: int, skipped: Iterable[Letter] = ()) -> Group:
+    """The group as it folds a generation that is not active, without the letters of the active one that were skipped."""
 
     def with_table(projection: Projection) -> Projection:
         other = copy.copy(projection)
         other.table = beside(projection.table, number)
         return other
 
-    return Group(subscription_of(group.name, number), tuple(map(with_table, group.projections)))
+    without = {numbered(name, number): some for name, some in left_out(skipped, group).items() if some}
+    return Group(subscription_of(group.name, number), tuple(map(with_table, group.projections)), skipped=without)

@@ -358,18 +358,23 @@ class App:
         await self._started.builds.done()
 
     async def rebuild(
-        self, *read_models: type[ReadModel] | str, switch: bool = True, tell: Tell = lambda progress: None
+        self,
+        *read_models: type[ReadModel] | str,
+        switch: bool = True,
+        verify: bool = False,
+        tell: Tell = lambda progress: None,
     ) -> list[Generation]:
         """Build read models anew beside what serves, and let that take its place; the generations that were built.
 
         It may be called while writes go on, and again after a crash: it goes on with what was built. Those that share a
         checkpoint are built together. ``tell`` hears how far it is. Without ``switch`` what was built waits beside.
-        Raises ``UnknownMessageError`` for a name that is none, ``StoreRefusedError`` for what cannot be built beside
-        itself, ``FoldError`` for an event that no key can be parked for.
+        With ``verify`` it is folded a second time and compared first. Raises ``NotFoundError`` for a name that is none,
+        ``StoreRefusedError`` for what cannot be built beside itself or is not right, and ``FoldError`` for an event that
+        no key can be parked for.
         """
         rollout = self.rollout
         groups = dict.fromkeys(map(rollout.group, read_models))
-        return [await rollout.rebuild(group, switch=switch, tell=tell) for group in groups]
+        return [await rollout.rebuild(group, switch=switch, verify=verify, tell=tell) for group in groups]
 
     @property
     def rollout(self) -> Rollout:

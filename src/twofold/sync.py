@@ -132,10 +132,14 @@ class SyncApp:
         self.wait_for(self.app.settle(timeout_seconds=timeout_seconds))
 
     def rebuild(
-        self, *read_models: type[ReadModel] | str, switch: bool = True, tell: Tell = lambda progress: None
+        self,
+        *read_models: type[ReadModel] | str,
+        switch: bool = True,
+        verify: bool = False,
+        tell: Tell = lambda progress: None,
     ) -> list[Generation]:
         """Build read models anew beside what serves; ``tell`` is called on the app's own thread."""
-        return self.wait_for(self.app.rebuild(*read_models, switch=switch, tell=tell))
+        return self.wait_for(self.app.rebuild(*read_models, switch=switch, verify=verify, tell=tell))
 
     def status(self) -> list[SubscriptionStatus]:
         """Where every read model stands."""

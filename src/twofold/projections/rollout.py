@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
-from twofold.errors import NotFoundError, StoreRefusedError, UnknownMessageError
+from twofold.errors import NotFoundError, StoreRefusedError
 from twofold.messages import Registry
 from twofold.projections.builds import Builds
 from twofold.projections.deployment import Deployment
@@ -17,6 +17,7 @@ from twofold.projections.model import ReadModel
 from twofold.projections.port import ReadStore
 from twofold.projections.rebuild import Tell
 from twofold.projections.sql import SqlProjection
+from twofold.projections.verifier import Verifier
 from twofold.store.port import EventStore
 
 
@@ -63,7 +64,7 @@ class Rollout:
     def group(self, asked: type[ReadModel] | str) -> str:
         """The subscription of a read model, given as its class, its name or that of its group.
 
-        Raises ``UnknownMessageError`` where there is none, ``StoreRefusedError`` for one that cannot be built beside itself.
+        Raises ``NotFoundError`` where there is none, ``StoreRefusedError`` for one that cannot be built beside itself.
         """
         for group in self._groups.values():
             if asked == group.name or any(asked in (each.cls, each.name) for each in group.projections):
@@ -72,11 +73,27 @@ class Rollout:
         if name in self._by_sql:
             raise _not_beside(name, "a SQL projection", self._by_sql[name].layout.tables)
         known = sorted({*self._groups, *self._by_sql, *(p.name for g in self._groups.values() for p in g.projections)})
-        raise UnknownMessageError("read model", name, known=tuple(known), remedy=f"Known here: {', '.join(known)}.")
+        raise NotFoundError("read model", name, remedy=f"Those of this app: {', '.join(known) or 'none'}.")
 
-    async def rebuild(self, name: str, *, switch: bool = True, tell: Tell = lambda progress: None) -> Generation:
+    async def rebuild(
+        self, name: str, *, switch: bool = True, verify: bool = False, tell: Tell = lambda progress: None
+    ) -> Generation:
         """Build the next generation, or go on with it, and let it serve; see ``App.rebuild``."""
-        return await self._builds.build(await self._deployment.plan(self._groups[name]), switch=switch, tell=tell)
+        plan = await self._deployment.plan(self._groups[name])
+        return await self._builds.build(plan, switch=switch, tell=tell, check=self._refuse_wrong if verify else None)
+
+    async def _refuse_wrong(self, group: Group) -> None:
+        """``StoreRefusedError`` where a row of these is not what the log makes of it."""
+        verifier = Verifier(self._log, self._registry, self._reads, group.projections, groups=[group])
+        for projection in group.projections:
+            found = await verifier.verify(projection.name)
+            if not found.is_right:
+                wrong = f"{found.different} rows differ, {len(found.unsure)} are other ones each time"
+                raise StoreRefusedError(
+                    f"{projection.name} is not what the log makes of it (of {found.keys} keys {wrong})",
+                    reason="not-right",
+                    remedy="What served serves on. Mend the fold, if it uses a clock or chance; or rebuild without --verify.",
+                )
 
     async def switch(self, name: str, *, tell: Tell = lambda progress: None) -> Generation:
         """Let a generation serve that was built to wait. ``NotFoundError`` where none of this code does."""
@@ -114,7 +131,7 @@ class Rollout:
         noted = await self._reads.generations([name])
         building = [each for each in noted if each.state == "building"]
         if not building:
-            raise NotFoundError("generation in building of", name, remedy="See twofold projections ls.")
+            raise NotFoundError("unfinished generation of", name, remedy="See twofold projections ls.")
         for each in building:
             await self._reads.drop(each, [projection.table for projection in self._groups[name].projections])
         return building

@@ -32,6 +32,7 @@ projections switch. Read models that share a checkpoint are built together.
 @click.argument("names", metavar="NAME...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Every read model that can be built beside itself.")
 @click.option("--dry-run", is_flag=True, help="Only say how much it is, and how long it may take.")
+@click.option("--verify", is_flag=True, help="Fold it a second time and compare, before it takes its place.")
 @click.option(
     "--switch",
     type=click.Choice(["auto", "manual"]),
@@ -40,7 +41,7 @@ projections switch. Read models that share a checkpoint are built together.
     help="When it takes its place.",
 )
 @settings_of
-def command(settings: Settings, names: tuple[str, ...], every: bool, dry_run: bool, switch: str) -> None:
+def command(settings: Settings, names: tuple[str, ...], every: bool, dry_run: bool, verify: bool, switch: str) -> None:
     if every == bool(names):
         raise click.UsageError("Name the read models, or say --all.")
     app = app_for(settings)
@@ -49,17 +50,17 @@ def command(settings: Settings, names: tuple[str, ...], every: bool, dry_run: bo
         return
     with reports(as_json=settings.json) as told:
         try:
-            built = run_fast(rebuild(app, names, told, switch=switch == "auto"))
+            built = run_fast(rebuild(app, names, told, switch=switch == "auto", verify=verify))
         except KeyboardInterrupt:
             note(how_to_go_on(told), as_json=settings.json)
             raise
     show(built, as_json=settings.json)
 
 
-async def rebuild(app: App, names: tuple[str, ...], told: Reports, *, switch: bool) -> list[Generation]:
+async def rebuild(app: App, names: tuple[str, ...], told: Reports, *, switch: bool, verify: bool) -> list[Generation]:
     """Those with these names, or all."""
     async with opened_app(app) as started:
-        return await started.rebuild(*(names or started.rollout.names), switch=switch, tell=told)
+        return await started.rebuild(*(names or started.rollout.names), switch=switch, verify=verify, tell=told)
 
 
 async def estimates(app: App, names: tuple[str, ...]) -> list[Estimate]:

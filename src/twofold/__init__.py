@@ -2,7 +2,7 @@
 
 what is said        Command, Event, Query, Key, Tag, Indexed, Searchable, stored_as, upcasts
 commands → events   Aggregate, Boundary, decide, decides, by, evolve, snapshots, Rejected
-events → rows       ReadModel, evolve, indexed, by, grouped, strong, REMOVED
+events → rows       ReadModel, evolve, indexed, by, grouped, strong, keeps_rows, REMOVED
 questions → answers answers, Reader, Page, Answer
 all together        App, Receipt; twofold.sync for scripts; twofold.testing for tests
 what went wrong     TwofoldError and everything below it, in twofold.errors
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         Writer,
         grouped,
         indexed,
+        keeps_rows,
         projects,
         strong,
     )
@@ -86,6 +87,7 @@ __all__ = [
     "grouped",
     "projects",
     "indexed",
+    "keeps_rows",
     "snapshots",
     "stored_as",
     "strong",
@@ -97,7 +99,7 @@ _HOMES = {
     "twofold.deciders": "Aggregate Boundary Receipt decide decides snapshots",
     "twofold.errors": "BehindError ConflictError NotFoundError Rejected TwofoldError",
     "twofold.messages": "Command Event Indexed Key Metadata OpaqueEvent Query Recorded Searchable Tag Upcaster by evolve stored_as upcasts",
-    "twofold.projections": "REMOVED ReadModel Removed SetProjection Writer grouped projects indexed strong",
+    "twofold.projections": "REMOVED ReadModel Removed SetProjection Writer grouped projects indexed keeps_rows strong",
     "twofold.queries": "Answer Page Reader answers",
     "twofold.store.criteria": "Criteria",
 }

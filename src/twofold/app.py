@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import logging
 import signal
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeAlias, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -36,7 +37,10 @@ from twofold.projections import (
     groups_of,
 )
 from twofold.projections.builds import Builds
-from twofold.projections.deployment import Deployment
+from twofold.projections.deployment import Deployment, Plan
+from twofold.projections.generations import Generation
+from twofold.projections.rebuild import Tell
+from twofold.projections.rollout import Rollout
 from twofold.queries import Answer, Desk, Moments, QuestionCount, Sources, TableChanges
 from twofold.rooms import Rooms, rooms_for
 from twofold.store.appender import Appender
@@ -50,6 +54,10 @@ A = TypeVar("A")
 S = TypeVar("S")
 
 NO_CONTEXT = Context()
+
+Rebuilding: TypeAlias = Literal["auto", "manual"]
+
+log = logging.getLogger("twofold.app")
 
 DRAIN_SECONDS = 30.0
 """How long a stop waits for commands and questions under way. What is appended by then is appended."""
@@ -67,6 +75,7 @@ class Settings(msgspec.Struct, frozen=True):
     slow_seconds: float
     query_seconds: float
     parked_max: int
+    rebuild: Rebuilding
 
 
 class App:
@@ -79,6 +88,8 @@ class App:
     read models follow the log in this process; without it another process runs them, or a test turns them by hand.
     An event that a fold cannot take parks its key (``dead_letters``), at most ``parked_max`` keys of each read model; the
     next one stops it. With 0 it stops at the first.
+    With ``rebuild="auto"`` what other code has made is built anew in the background while it serves; with ``"manual"``
+    it is only when somebody asks for it: a changed definition is refused at start, changed folds go on over the rows.
 
     Use it as ``async with app:``. Raises ``DefinitionError`` at once for any mistake in its parts.
     """
@@ -98,6 +109,7 @@ class App:
         slow_seconds: float = 0.2,
         query_seconds: float = 30.0,
         parked_max: int = 100,
+        rebuild: Rebuilding = "auto",
     ) -> None:
         self.parts: Parts = sort_parts(parts)
         self.registry = self.parts.registry
@@ -112,6 +124,7 @@ class App:
             slow_seconds,
             query_seconds,
             parked_max,
+            rebuild,
         )
         self._live: _Live | None = None
 
@@ -123,6 +136,7 @@ class App:
         replica: str | None = None,
         migrate: bool | None = None,
         background: bool | None = None,
+        rebuild: Rebuilding | None = None,
     ) -> App:
         """The same app over another store, or with other settings; not started.
 
@@ -131,7 +145,7 @@ class App:
         other = copy.copy(self)
         places = self.places if store is None else parse_places(store)
         other.places = places.moved(reads, replica)
-        given = {"migrate": migrate, "background": background}
+        given = {"migrate": migrate, "background": background, "rebuild": rebuild}
         other.settings = replace(self.settings, **{name: value for name, value in given.items() if value is not None})
         other.__dict__["_live"] = None
         return other
@@ -343,9 +357,36 @@ class App:
         """Return when the read models that had to be built anew serve, or could not be built (``ask`` says why)."""
         await self._started.builds.done()
 
+    async def rebuild(
+        self,
+        *read_models: type[ReadModel] | str,
+        switch: bool = True,
+        verify: bool = False,
+        tell: Tell = lambda progress: None,
+    ) -> list[Generation]:
+        """Build read models anew beside what serves, and let that take its place; the generations that were built.
+
+        It may be called while writes go on, and again after a crash: it goes on with what was built. Those that share a
+        checkpoint are built together. ``tell`` hears how far it is. Without ``switch`` what was built waits beside.
+        With ``verify`` it is folded a second time and compared first. Raises ``NotFoundError`` for a name that is none,
+        ``StoreRefusedError`` for what cannot be built beside itself or is not right, and ``FoldError`` for an event that
+        no key can be parked for.
+        """
+        rollout = self.rollout
+        groups = dict.fromkeys(map(rollout.group, read_models))
+        return [await rollout.rebuild(group, switch=switch, verify=verify, tell=tell) for group in groups]
+
+    @property
+    def rollout(self) -> Rollout:
+        """The generations of the read models: built, switched, rolled back and cancelled."""
+        return self._started.rollout
+
     async def status(self) -> list[SubscriptionStatus]:
         """Where every read model stands, against the head as it is now."""
-        return await self._started.engine.observe()
+        live = self._started
+        followed = await live.engine.observe()
+        held = await live.builds.observe((await live.rooms.log.head()).position)
+        return sorted([*followed, *held], key=lambda each: each.name)
 
     async def verify(
         self,
@@ -439,6 +480,16 @@ class _Live:
             self.engine,
             parked_max=app.settings.parked_max,
         )
+        self.rollout = Rollout(
+            rooms.log,
+            rooms.reads,
+            app.registry,
+            self.deployment,
+            self.builds,
+            self.groups,
+            app.parts.sql_projections,
+            sample=lambda: rooms_for(parse_places("sqlite://"), migrate=True).reads,
+        )
         rooms.reads.on_loss(self.engine.doubt)
         self.desk = Desk(
             Sources(rooms.asked, app.parts.projections, app.parts.sql_projections, self, self.moments),
@@ -468,9 +519,9 @@ class _Live:
         )
         tables = [projection.table for projection in app.parts.projections]
         self.rooms.asked.know(tables)
-        plans = await self.deployment.plans()
+        plans = self._wanted(await self.deployment.plans())
         self.builds.hold(plans)
-        left = {each.name for plan in plans if not plan.amendable for each in plan.group.projections}
+        left = {each.name for plan in plans if plan.is_other for each in plan.group.projections}
         await self.rooms.reads.install(
             [self.deployment.table(projection) for projection in app.parts.projections],
             [projection.layout for projection in app.parts.sql_projections],
@@ -485,6 +536,19 @@ class _Live:
         if app.settings.background and (app.parts.projections or app.parts.sql_projections):
             await self.engine.start()
             self.builds.begin(plans)
+
+    def _wanted(self, plans: Sequence[Plan]) -> Sequence[Plan]:
+        """What is built, or at least not gone on with. Where builds wait to be asked for, the rest is gone on with."""
+        if self.app.settings.rebuild == "auto":
+            return plans
+        for plan in plans:
+            if not plan.is_other and not plan.is_banned:
+                log.warning(
+                    "The folds of %(name)s have changed, and go on over the rows that others made; "
+                    "twofold projections rebuild %(name)s builds it anew",
+                    {"name": plan.group.name},
+                )
+        return [plan for plan in plans if plan.is_banned]
 
     async def reach(self, names: Collection[str], position: int, *, timeout_seconds: float) -> None:
         """Return when questions find these read models at ``position`` or beyond; ``BehindError`` otherwise."""

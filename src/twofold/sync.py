@@ -14,6 +14,8 @@ from twofold.deciders.receipt import Receipt
 from twofold.errors import TwofoldError
 from twofold.messages import Command, Event, Query, Recorded
 from twofold.projections import Parked, ReadModel, Retried, Verification
+from twofold.projections.generations import Generation
+from twofold.projections.rebuild import Tell
 from twofold.queries import Answer, QuestionCount
 from twofold.store.criteria import EVERYTHING, Criteria
 from twofold.subscriptions import SubscriptionStatus
@@ -128,6 +130,16 @@ class SyncApp:
     def settle(self, *, timeout_seconds: float = 30.0) -> None:
         """Return when every read model has reached the head as it is now."""
         self.wait_for(self.app.settle(timeout_seconds=timeout_seconds))
+
+    def rebuild(
+        self,
+        *read_models: type[ReadModel] | str,
+        switch: bool = True,
+        verify: bool = False,
+        tell: Tell = lambda progress: None,
+    ) -> list[Generation]:
+        """Build read models anew beside what serves; ``tell`` is called on the app's own thread."""
+        return self.wait_for(self.app.rebuild(*read_models, switch=switch, verify=verify, tell=tell))
 
     def status(self) -> list[SubscriptionStatus]:
         """Where every read model stands."""

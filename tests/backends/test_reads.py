@@ -262,7 +262,9 @@ async def test_a_changed_definition_is_refused_with_the_remedy(reads: ReadStore)
     other_events = msgspec.structs.replace(KEYS, folds=("FamilyEnrolled",))
     with pytest.raises(StoreRefusedError, match="changed: from: nothing -> FamilyEnrolled. A rebuild"):
         await reads.install([other_events])
-    with pytest.raises(StoreRefusedError, match=r"changed: column key: int -> text\. .*drop the table keys") as refused:
+    with pytest.raises(
+        StoreRefusedError, match=r"changed: column key: int -> text\. .*projections rebuild keys"
+    ) as refused:
         await reads.install([changed])
     assert refused.value.reason == "definition-changed"
     assert await reads.select(KEYS, "", {}) == [Keys(key=1)]

@@ -91,14 +91,19 @@ def test_a_folder_that_is_missing_is_bad(terminal: Terminal) -> None:
     assert (code, found["database"]) == (1, "bad")
 
 
-def test_a_read_model_whose_definition_changed_is_bad_and_the_log_can_still_be_looked_at(
-    terminal: Terminal, folder: Path
+@pytest.mark.parametrize(("mode", "code", "check", "verdict"), [
+    ("auto", 0, "read model account_view", "warn"),
+    ("manual", 1, "read models", "bad"),
+])  # fmt: skip
+def test_a_read_model_whose_definition_changed_is_told_and_the_log_can_still_be_looked_at(
+    terminal: Terminal, folder: Path, mode: str, code: int, check: str, verdict: str
 ) -> None:
     terminal("send", "OpenAccount", "account_id=1", "owner=ada")
     path = folder / "app.py"
-    path.write_text(path.read_text().replace('    owner: str = ""', "    owner: int = 0"))
-    code, found = verdicts(terminal)
-    assert (code, found["read models"]) == (1, "bad")
+    changed = path.read_text().replace('    owner: str = ""', "    owner: int = 0")
+    path.write_text(changed.replace('store="sqlite:///bank.db"', f'store="sqlite:///bank.db", rebuild="{mode}"'))
+    told, found = verdicts(terminal)
+    assert (told, found[check]) == (code, verdict)
     assert len(terminal("events", "tail", "--json").lines) == 1
 
 

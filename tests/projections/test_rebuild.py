@@ -14,6 +14,7 @@ from twofold.errors import FoldError
 from twofold.messages import Event, Indexed, Key, evolve, stored_as
 from twofold.messages.markers import Searchable
 from twofold.projections import REMOVED, Projection, Projector, ReadModel, ReadStore, Removed, define, groups_of
+from twofold.projections.dead_letters import DeadLetters
 from twofold.projections.generations import Generation, Switch, in_generation, numbered
 from twofold.projections.rebuild import Progress, Rebuild
 from twofold.subscriptions import Engine
@@ -227,7 +228,7 @@ async def test_the_old_generation_can_be_taken_back_and_catches_up(bench: Bench)
     await live.settle()
     assert (await bench.rows(projection))["1"].children[-1] == "later"
     states = [(each.number, each.state) for each in await bench.reads.generations(["families"])]
-    assert states == [(2, "retired")]
+    assert states == [(2, "rejected")]
 
 
 async def test_a_rebuilt_table_is_searched_and_indexed_as_before(bench: Bench) -> None:
@@ -264,3 +265,21 @@ def test_names_of_generations_fit_whatever_the_name_is() -> None:
     assert numbered("families", 2) == "families__2"
     assert len(numbered("f" * 63, 2)) == 63
     assert numbered("f" * 63, 2) != numbered("f" * 63, 3)
+
+
+async def test_what_was_skipped_is_left_out_of_the_next_generation_too(bench: Bench) -> None:
+    await bench.fill(families=2, rounds=4)
+    broken = families("child 2")
+    live = await bench.live(broken)
+    await live.settle()
+    dead = DeadLetters(bench.log, REGISTRY, bench.reads, [broken])
+    (parked,) = await dead.parked()
+    assert (await dead.retry(parked, skip_reason="a test")).unparked
+    before = await bench.told(broken)
+    skipped = await bench.reads.skipped([broken.name])
+    rebuild = await bench.rebuild(broken, parked_max=0, skipped=skipped)
+    await rebuild.catch_up()
+    await rebuild.switch(1)
+    await rebuild.close()
+    assert await bench.told(broken) == before
+    assert "child 2" not in str(before)

@@ -9,8 +9,6 @@ from tests.simulation.network import Line
 from twofold.store.port import Append, Head, Page, Verdict
 from twofold.testing.memory import MemoryLog
 
-STORE_ID = "simulated"
-
 
 def done(work: Any) -> Any:
     """The result of a coroutine that waits for nothing."""
@@ -24,9 +22,9 @@ def done(work: Any) -> Any:
 class SharedLog(MemoryLog):
     """The log itself, as it is on disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, store_id: str = "simulated") -> None:
         super().__init__()
-        self._store_id = STORE_ID
+        self._store_id = store_id
 
     @property
     def rows(self) -> Sequence[Any]:

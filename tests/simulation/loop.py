@@ -18,7 +18,7 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 HOST: contextvars.ContextVar[Host | None] = contextvars.ContextVar("HOST", default=None)
-TURNS_MAX = 400_000
+TURNS_MAX = 60_000
 """Callbacks in one run: beyond them it goes round in circles."""
 
 

@@ -18,13 +18,12 @@ T = TypeVar("T")
 
 
 class Weather(msgspec.Struct):
-    """How calls fare: shares of all calls, and the longest time one way, in seconds."""
+    """How calls fare, as shares of all; a slow one takes up to ``slow_seconds`` each way."""
 
     slow: float = 0.0
     slow_seconds: float = 0.5
     refused: float = 0.0
     lost: float = 0.0
-    quick_seconds: float = 0.003
 
     def clear(self) -> None:
         """From now on all goes well."""
@@ -34,8 +33,10 @@ class Weather(msgspec.Struct):
 class Line:
     """Carries calls. What has reached the database is done there, whatever becomes of the caller."""
 
-    def __init__(self, weather: Weather, chance: Random, tell: Callable[..., None] = lambda *what: None) -> None:
-        self._weather, self._chance, self._tell = weather, chance, tell
+    def __init__(
+        self, weather: Weather, chance: Random, quick_seconds: float, tell: Callable[..., None] = lambda *what: None
+    ) -> None:
+        self._weather, self._chance, self._quick_seconds, self._tell = weather, chance, quick_seconds, tell
         self._under_way: dict[asyncio.Future[Any], None] = {}
         self._connection = 0
         self._is_cut = False
@@ -99,7 +100,7 @@ class Line:
 
     def _seconds(self) -> float:
         slow = self._chance.random() < self._weather.slow
-        return self._chance.random() * (self._weather.slow_seconds if slow else self._weather.quick_seconds)
+        return self._chance.random() * (self._weather.slow_seconds if slow else self._quick_seconds)
 
 
 def _give(answer: asyncio.Future[Any], given: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -28,13 +29,22 @@ CLOCK = FixedClock(datetime(2000, 1, 1, tzinfo=UTC))
 
 
 class Machine:
-    """How a process is set up, the same for each that comes after a crash. Some serve only commands."""
+    """How a process is set up, the same for each that comes after a crash. It runs the subscriptions that ``runs`` names."""
 
     def __init__(
-        self, name: str, *, works: bool, page_max: int, rows_max: int, clients: int, reads_after: float
+        self,
+        name: str,
+        *,
+        runs: Sequence[str],
+        page_max: int,
+        rows_max: int,
+        clients: int,
+        reads_after: float,
+        quick: float,
     ) -> None:
-        self.name, self.works, self.page_max, self.rows_max = name, works, page_max, rows_max
-        self.clients, self.reads_after = clients, reads_after
+        self.name, self.runs, self.page_max, self.rows_max = name, runs, page_max, rows_max
+        self.clients, self.reads_after, self.quick = clients, reads_after, quick
+        self.knows = runs or SUBSCRIPTIONS
 
 
 class Process(Host):
@@ -46,12 +56,16 @@ class Process(Host):
         self.orders: list[Order] = []
         self.is_up = False
         self._world = world
-        self._log = LogDoor(world.log, world.line(machine.name))
-        self._line = world.line(machine.name)
+        self._log = LogDoor(world.log, world.line(machine.name, machine.quick))
+        self._line = world.line(machine.name, machine.quick)
         self._reads = ReadDoor(world.reads, self._line)
         self._noticed = world.rewinds
         projector = Projector(
-            self._reads, PARTS.projections, PARTS.sql_projections, rows_max=machine.rows_max, parked_max=1000
+            self._reads,
+            [each for each in PARTS.projections if each.subscription in machine.knows],
+            [each for each in PARTS.sql_projections if each.name in machine.knows],
+            rows_max=machine.rows_max,
+            parked_max=1000,
         )
         self.engine = Engine(self._log, PARTS.registry, projector, page_max=machine.page_max)
         self._reads.on_loss(self.engine.doubt)
@@ -71,7 +85,7 @@ class Process(Host):
 
     async def restart(self) -> None:
         """Stop the engine as it should be stopped, and start it again."""
-        if self.machine.works and self.is_up:
+        if self.machine.runs and self.is_up:
             self.is_up = False
             await self.engine.stop()
             while not self.is_up:
@@ -104,7 +118,7 @@ class Process(Host):
                 clock=CLOCK,
                 head=head,
             )
-        if self.machine.works:
+        if self.machine.runs:
             await self.engine.start()
         self.is_up = True
 
@@ -140,7 +154,7 @@ class Process(Host):
         """Ask whether the rows have what was just done."""
         chance = self._world.chance
         if chance.random() < self.machine.reads_after:
-            names = chance.sample(SUBSCRIPTIONS, chance.randint(1, len(SUBSCRIPTIONS)))
+            names = chance.sample(self.machine.knows, chance.randint(1, len(self.machine.knows)))
             with suppress(BehindError, StoreError):
                 await self.engine.reach(names, receipt.position, timeout_seconds=chance.choice([0.01, 0.5, 5.0]))
                 if self._noticed == self._world.rewinds:  # Before that, nothing can be asked of the database either.

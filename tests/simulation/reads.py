@@ -226,6 +226,9 @@ class ReadDoor:
     async def letters(self, read_model: str, key: str) -> Sequence[int]:
         return await self.line.call("letters", lambda: self.shared.letters(read_model, key))
 
+    async def skipped(self, read_models: Collection[str]) -> Sequence[Letter]:
+        return ()
+
     async def unpark(self, unparking: Unparking) -> bool:
         return await self.line.call("unpark", lambda: self.shared.unpark(unparking))
 

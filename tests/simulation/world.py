@@ -43,9 +43,9 @@ class World:
         self._older: list[tuple[Kept, State]] = []
         self._trace: list[tuple[float, str, str, str]] = []
 
-    def line(self, host: str) -> Line:
-        """From a host to a database."""
-        return Line(self.weather, self.chance, lambda what, given: self.tell(host, what, given))
+    def line(self, host: str, quick_seconds: float) -> Line:
+        """From a host to a database, so long at most when nothing is in the way."""
+        return Line(self.weather, self.chance, quick_seconds, lambda what, given: self.tell(host, what, given))
 
     def tell(self, host: str, what: str, given: object = "") -> None:
         """Note what happens."""
@@ -55,7 +55,9 @@ class World:
         """Let this go on, on a host; without one, outside of all."""
         context = contextvars.Context()
         context.run(HOST.set, host)
-        return self.loop.create_task(work, context=context)
+        task = self.loop.create_task(work, context=context)
+        task.add_done_callback(self._look_at, context=contextvars.Context())
+        return task
 
     def remember(self) -> None:
         """What is kept now may be what a later crash falls back to."""
@@ -68,6 +70,11 @@ class World:
         self.reads.kept, state = self._older[place][0].copy(), self._older[place][1]
         self._older = self._older[: place + 1]
         self.oracle.fall_back(state)
+
+    def _look_at(self, task: asyncio.Task[None]) -> None:
+        """What a host's program raises is the end of the run."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error
 
     @property
     def trace(self) -> list[str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import asyncio
+import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from twofold import (
@@ -15,14 +18,20 @@ from twofold import (
     Command,
     Event,
     Key,
+    NotFoundError,
     Query,
     Reader,
     ReadModel,
     answers,
     decide,
     evolve,
+    grouped,
+    keeps_rows,
     stored_as,
+    strong,
 )
+from twofold.config import PostgresURL, SqliteURL, parse_url
+from twofold.errors import DefinitionError, StoreRefusedError
 
 
 class Add(Command):
@@ -187,3 +196,198 @@ async def test_old_code_that_comes_back_builds_its_own_generation(store: str) ->
         async with app(store, cls) as running:
             await running.builds_done()
             assert await running.ask(TotalOf(list_id="l-1"), consistent=True) == expected
+
+
+@pytest.mark.parametrize("verb", ["rollback", "cancel"])
+async def test_code_that_was_rolled_back_or_cancelled_is_not_built_again_until_somebody_asks(
+    store: str, verb: str
+) -> None:
+    await fill(store)
+    async with app(store, DoubledTotals).at(background=False) as operator:
+        await operator.rebuild(DoubledTotals, switch=verb == "rollback")
+        await (operator.rollout.rollback("totals") if verb == "rollback" else operator.rollout.cancel("totals"))
+    async with app(store, DoubledTotals) as again:
+        await again.builds_done()
+        with pytest.raises(BehindError, match="was (rolled back|cancelled), and generation 1 serves as it is"):
+            await again.ask(TotalOf(list_id="l-1"), consistent=True)
+        assert await again.ask(TotalOf(list_id="l-1")) == 145
+        (held,) = await again.status()
+        assert (held.state, held.position) == ("held", 30)
+        (built,) = await again.rebuild(DoubledTotals)
+        assert (built.number, built.state) == (3, "active")
+        assert await again.ask(TotalOf(list_id="l-1"), consistent=True) == 290
+
+
+async def test_rolled_back_rows_are_followed_by_the_code_that_made_them(store: str) -> None:
+    await fill(store)
+    async with app(store, DoubledTotals) as new:
+        await new.builds_done()
+        receipt = await new.send(Add(list_id="l-1", amount=100))
+        assert await new.ask(TotalOf(list_id="l-1"), after=receipt) == 490
+        await new.rollout.rollback("totals")
+        with pytest.raises(NotFoundError, match="No retired generation of totals"):
+            await new.rollout.rollback("totals")
+    async with app(store, Totals) as old:
+        assert await old.ask(TotalOf(list_id="l-1"), consistent=True) == 245
+
+
+async def test_what_is_built_to_wait_serves_when_it_is_switched(store: str) -> None:
+    await fill(store)
+    async with app(store, DoubledTotals).at(background=False) as operator:
+        with pytest.raises(NotFoundError, match="No generation beside totals"):
+            await operator.rollout.switch("totals")
+        await operator.rebuild("totals", switch=False, verify=True)
+        assert await operator.ask(TotalOf(list_id="l-1")) == 145
+        await operator.send(Add(list_id="l-1", amount=100))
+        await operator.rollout.switch("totals")
+        assert await operator.ask(TotalOf(list_id="l-1")) == 490
+
+
+async def test_one_generation_is_kept_to_go_back_to(store: str) -> None:
+    await fill(store)
+    async with app(store, Totals) as running:
+        for _ in range(3):
+            await running.rebuild(Totals)
+        assert await numbers_of(running) == [(1, "dropped"), (2, "dropped"), (3, "retired"), (4, "active")]
+        assert await running.ask(TotalOf(list_id="l-1"), consistent=True) == 145
+
+
+async def test_where_builds_wait_to_be_asked_for_a_changed_definition_is_refused(store: str) -> None:
+    await fill(store)
+    with pytest.raises(StoreRefusedError, match="twofold projections rebuild totals"):
+        await app(store, TextTotals).at(rebuild="manual").start()
+    async with app(store, TextTotals).at(background=False) as operator:
+        await operator.rebuild(TextTotals)
+    async with app(store, TextTotals).at(rebuild="manual") as new:
+        assert await new.ask(TotalOf(list_id="l-1"), consistent=True) == 145
+
+
+async def test_where_builds_wait_to_be_asked_for_changed_folds_go_on_with_a_warning(
+    store: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await fill(store)
+    async with app(store, DoubledTotals).at(rebuild="manual") as new:
+        receipt = await new.send(Add(list_id="l-1", amount=100))
+        assert await new.ask(TotalOf(list_id="l-1"), after=receipt) == 345
+        assert await numbers_of(new) == [(1, "active")]
+    assert "twofold projections rebuild totals builds it anew" in caplog.text
+
+
+async def test_code_that_keeps_the_rows_of_other_code_builds_nothing(store: str) -> None:
+    await fill(store)
+    async with app(store, Totals) as old:
+        standing = (await old.rollout.standings())["totals"]
+
+    @keeps_rows(standing.made_by)
+    @stored_as("totals")
+    class Rewritten(ReadModel):
+        list_id: Key[str]
+        total: int = 0
+
+        @evolve
+        def was_added(self, event: Added) -> None:
+            self.total = self.total + event.amount
+
+    async with app(store, Rewritten) as new:
+        await new.builds_done()
+        assert await numbers_of(new) == [(1, "active")]
+        receipt = await new.send(Add(list_id="l-1", amount=100))
+        assert await new.ask(TotalOf(list_id="l-1"), after=receipt) == 245
+        assert (await new.rollout.standings())["totals"].made_by != standing.made_by
+
+
+def test_what_is_no_fingerprint_is_not_kept() -> None:
+    with pytest.raises(DefinitionError, match="has no fingerprint: 'v1'"):
+        keeps_rows("v1")(Totals)
+
+
+@grouped("both")
+class One(ReadModel):
+    list_id: Key[str]
+    total: int = 0
+
+    @evolve
+    def was_added(self, event: Added) -> None:
+        self.total += event.amount
+
+
+@grouped("both")
+class Two(ReadModel):
+    list_id: Key[str]
+    count: int = 0
+
+    @evolve
+    def was_added(self, event: Added) -> None:
+        self.count += 1
+
+
+async def test_read_models_that_share_a_checkpoint_are_built_and_verified_together(store: str) -> None:
+    async with App(Numbers, One, Two, store=store) as running:
+        for number in range(10):
+            await running.send(Add(list_id=f"l-{number % 3}", amount=number))
+        await running.settle()
+        (built,) = await running.rebuild(One, "two", "both", verify=True)
+        assert (built.number, built.tables, built.state) == (2, ("one", "two"), "active")
+        assert (await running.verify(Two)).is_right
+
+
+async def test_an_estimate_counts_events_and_rows_and_builds_nothing(store: str) -> None:
+    await fill(store)
+    async with app(store, Totals).at(background=False) as operator:
+        estimate = await operator.rollout.estimate("totals")
+        assert (estimate.events, estimate.rows) == (30, 3)
+        assert await numbers_of(operator) == [(1, "active")]
+
+
+@strong
+class Instant(ReadModel):
+    list_id: Key[str]
+
+    @evolve
+    def was_added(self, event: Added) -> None: ...
+
+
+async def test_what_cannot_be_built_beside_itself_says_so(store: str) -> None:
+    async with App(Numbers, Instant, Totals, store=store) as running:
+        with pytest.raises(
+            StoreRefusedError, match="instant cannot be built beside itself: it is strong. .*drop instant"
+        ):
+            await running.rebuild(Instant)
+        with pytest.raises(NotFoundError, match="No read model nobody. Those of this app: instant, totals"):
+            await running.rebuild("nobody")
+
+
+async def test_an_outsider_always_finds_the_table_and_never_fewer_rows(store: str) -> None:
+    counts: list[int] = []
+    async with app(store, Totals) as running:
+        for number in range(40):
+            await running.send(Add(list_id=f"l-{number}", amount=1))
+        await running.settle()
+        enough = asyncio.Event()
+        outsider = asyncio.create_task(look(store, enough, counts))
+        for number in range(3):
+            await running.rebuild(Totals)
+            await running.send(Add(list_id=f"m-{number}", amount=1))
+            await running.settle()
+        enough.set()
+        await outsider
+    assert counts[0] >= 40
+    assert counts == sorted(counts)
+    assert len(counts) > 10
+
+
+async def look(store: str, enough: asyncio.Event, counts: list[int]) -> None:
+    """Count rows as a connection that knows nothing of Twofold."""
+    if store.startswith("postgres"):
+        place = parse_url(store)
+        assert isinstance(place, PostgresURL)
+        connection = await asyncpg.connect(place.dsn, server_settings={"search_path": place.read_schema})
+        while not enough.is_set():
+            counts.append(await connection.fetchval("select count(*) from totals"))
+        await connection.close()
+        return
+    path = SqliteURL(Path(store.removeprefix("sqlite:///"))).reads_path
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as plain:
+        while not enough.is_set():
+            counts.append(plain.execute("select count(*) from totals").fetchone()[0])
+            await asyncio.sleep(0)

@@ -96,6 +96,9 @@ def refusal(error: StoreError) -> Finding:
 
 def _read_model(status: SubscriptionStatus) -> Finding:
     name = f"read model {status.name}"
+    if status.state == "held":
+        again = f"Start twofold run, or run twofold projections rebuild {status.name}."
+        return Finding(name, "warn", f"held at position {status.position}: {status.error}", again)
     if status.error:
         return Finding(
             name, "bad", f"{status.state} at position {status.position}: {status.error}", "Mend what it names."

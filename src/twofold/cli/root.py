@@ -26,6 +26,10 @@ PROJECTIONS = {
     "ls": (f"{_COMMANDS}.projections_ls", "Every read model: where it stands, and why it stopped."),
     "verify": (f"{_COMMANDS}.projections_verify", "Whether rows are what the log makes of them."),
     "accept-rewind": (f"{_COMMANDS}.projections_accept_rewind", "Fill again what another log had filled."),
+    "rebuild": (f"{_COMMANDS}.projections_rebuild", "Build read models anew while what is there serves."),
+    "switch": (f"{_COMMANDS}.projections_switch", "Let what was built to wait take its place."),
+    "rollback": (f"{_COMMANDS}.projections_rollback", "Go back to what served before the last switch."),
+    "cancel": (f"{_COMMANDS}.projections_cancel", "Give up what is being built."),
 }
 DEAD = {
     "ls": (f"{_COMMANDS}.dead_ls", "The parked keys, and what could not be folded."),
@@ -56,7 +60,7 @@ twofold = common(group("twofold", "CQRS with event sourcing: one log, and folds 
 twofold.epilog = EPILOG
 twofold.add_command(group("streams", "Look at one stream.", STREAMS))
 twofold.add_command(group("events", "Look at the log.", EVENTS))
-twofold.add_command(group("projections", "Look at the read models.", PROJECTIONS))
+twofold.add_command(group("projections", "Look at the read models, and build them anew.", PROJECTIONS))
 twofold.add_command(group("dead", "Parked keys of read models: look, retry, skip.", DEAD))
 twofold.add_command(group("db", "Install and upgrade the database.", DB))
 

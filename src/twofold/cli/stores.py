@@ -47,9 +47,12 @@ async def opened_log(app: App) -> AsyncGenerator[EventStore]:
 
 @asynccontextmanager
 async def opened_app(app: App) -> AsyncGenerator[App]:
-    """The app, started for looking: the log is not created or upgraded, and no read model runs."""
+    """The app, started for looking: the log is not created or upgraded, no read model runs, and none is built.
+
+    Tables that other code has made are no hindrance, however the app itself takes them.
+    """
     await _must_hold_a_log(app)
-    async with app.at(migrate=False, background=False) as started:
+    async with app.at(migrate=False, background=False, rebuild="auto") as started:
         yield started
 
 

@@ -6,6 +6,7 @@ from twofold.projections.fingerprint import fingerprint, joined, sql_fingerprint
 from twofold.projections.group import Group, Page, grouped, groups_of
 from twofold.projections.indexes import indexed
 from twofold.projections.inline import Inline
+from twofold.projections.keeping import keeps_rows
 from twofold.projections.model import REMOVED, ReadModel, Removed
 from twofold.projections.parking import Parked
 from twofold.projections.port import Advance, AskedStore, Found, Layout, ReadStore, Writer
@@ -56,6 +57,7 @@ __all__ = [
     "define",
     "fingerprint",
     "joined",
+    "keeps_rows",
     "sql_fingerprint",
     "grouped",
     "groups_of",

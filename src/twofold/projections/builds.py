@@ -1,26 +1,38 @@
-"""Rebuilds in the background of a process: what other code has made serves on until this code's rows are there."""
+"""Rebuilds in a process: what other code has made serves on until this code's rows are there."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
+from typing import TypeAlias
 
-from twofold.errors import BehindError, TwofoldError
+import msgspec
+
+from twofold.errors import BehindError, StoreError, TwofoldError
 from twofold.messages import Registry
 from twofold.projections.deployment import Deployment, Plan
+from twofold.projections.generations import Generation
+from twofold.projections.group import Group
 from twofold.projections.port import ReadStore
 from twofold.projections.projector import Projector
-from twofold.projections.rebuild import Progress, Rebuild
+from twofold.projections.rebuild import Progress, Rebuild, Tell
 from twofold.store.port import EventStore
-from twofold.subscriptions import Engine
+from twofold.subscriptions import Engine, SubscriptionStatus
+
+Check: TypeAlias = Callable[[Group], Awaitable[None]]
+"""Looks at what was built before it serves, and raises what is wrong with it."""
+
 
 log = logging.getLogger("twofold.projections")
 
 REST_SECONDS = 0.001
 """Between two pages, so that whatever else this process does has its turn."""
+
+LOOK_SECONDS = 5.0
+"""How often somebody who waits looks whether another process has built it."""
 
 
 class Builds:
@@ -40,8 +52,11 @@ class Builds:
         self._log, self._registry, self._reads = store, registry, reads
         self._deployment, self._projector, self._engine = deployment, projector, engine
         self._parked_max = parked_max
+        self._held: dict[str, Group] = {}
         self._waiting: dict[str, str] = {}
+        self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
         self._one_is_done = asyncio.Event()
 
     @property
@@ -51,13 +66,15 @@ class Builds:
 
     def hold(self, plans: Sequence[Plan]) -> None:
         """Let nobody follow these until they are built."""
-        self._waiting = {plan.group.name: _said(plan, "is to be built") for plan in plans}
+        self._held = {plan.group.name: plan.group for plan in plans}
+        self._waiting = {plan.group.name: _why(plan) for plan in plans}
         self._projector.hold(self._waiting)
 
     def begin(self, plans: Sequence[Plan]) -> None:
-        """Build them in the background."""
+        """Build them in the background, but for those that nobody wants."""
         if plans:
-            self._task = asyncio.create_task(self._build_all(plans))
+            self._task = asyncio.create_task(self._build_all([plan for plan in plans if not plan.is_banned]))
+            self._watch = asyncio.create_task(self._look())
 
     async def done(self) -> None:
         """Return when everything that was planned is built, or could not be."""
@@ -66,10 +83,21 @@ class Builds:
 
     async def stop(self) -> None:
         """Write what is in memory, and leave the rest to the next start."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        tasks = [task for task in (self._task, self._watch) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._task = self._watch = None
+
+    async def observe(self, head: int) -> list[SubscriptionStatus]:
+        """What is not followed here: where it stands, and what it waits for."""
+        reached = await self._reads.checkpoints(self.waiting)
+        found = []
+        for name, why in self._waiting.items():
+            at = reached[name].position if name in reached else 0
+            parked = await self._reads.parked([each.name for each in self._held[name].projections])
+            found.append(SubscriptionStatus(name, "held", at, head, head - at, error=why, parked=len(parked)))
+        return found
 
     async def reach(self, names: Collection[str], position: int, *, timeout_seconds: float) -> None:
         """Return when none of these is still to be built, as long as somebody builds here; ``BehindError`` otherwise.
@@ -82,9 +110,43 @@ class Builds:
                 while self._task is not None and not self._task.done() and not self._waiting.keys().isdisjoint(names):
                     await self._one_is_done.wait()
         for name in names:
-            if name in self._waiting:
+            if name in self._waiting and not await self._is_served(name):
                 waited = round(time.monotonic() - started, 3)
                 raise BehindError(name, position=0, wanted=position, waited_seconds=waited, reason=self._waiting[name])
+
+    async def build(
+        self, plan: Plan, *, switch: bool = True, tell: Tell = lambda progress: None, check: Check | None = None
+    ) -> Generation:
+        """Build a generation, or go on with it; ``check`` it, and let it take the place of the one that serves.
+
+        Raises the ``FoldError`` of an event that no key can be parked for, what ``check`` raises, ``StoreRefusedError``
+        for a build that is cancelled meanwhile, and the databases' errors.
+        """
+        async with self._turn:
+            generation = await self._deployment.begin(plan)
+            rebuild = Rebuild(
+                self._log,
+                self._registry,
+                self._reads,
+                plan.group,
+                generation,
+                parked_max=self._parked_max,
+                skipped=await self._reads.skipped([each.name for each in plan.group.projections]),
+                tell=tell,
+                brake=lambda: asyncio.sleep(REST_SECONDS),
+            )
+            try:
+                await rebuild.catch_up()
+                if check is not None:
+                    await check(rebuild.beside)
+                if not switch:
+                    return generation
+                await rebuild.switch(plan.old)
+            finally:
+                await rebuild.close()
+            await self._release(plan.group.name)
+            await self._deployment.tidy(plan.group, keep=plan.old)
+        return msgspec.structs.replace(generation, state="active")
 
     async def _build_all(self, plans: Sequence[Plan]) -> None:
         for plan in plans:
@@ -98,29 +160,42 @@ class Builds:
 
     async def _build(self, plan: Plan) -> None:
         name = plan.group.name
-        rebuild = Rebuild(
-            self._log,
-            self._registry,
-            self._reads,
-            plan.group,
-            plan.generation,
-            parked_max=self._parked_max,
-            tell=lambda progress: self._waiting.update({name: _said(plan, _percent(progress))}),
-            brake=lambda: asyncio.sleep(REST_SECONDS),
-        )
-        try:
-            await rebuild.catch_up()
-            await rebuild.switch(plan.old)
-        finally:
-            await rebuild.close()
-        del self._waiting[name]
+        await self.build(plan, tell=lambda progress: self._waiting.update({name: _said(plan, _percent(progress))}))
+        log.info("%s", _said(plan, "serves"))
+
+    async def _look(self) -> None:
+        """Others build too: what they switch to, if it is of the same code, is followed here."""
+        while self._waiting:
+            await asyncio.sleep(LOOK_SECONDS)
+            for name in list(self._waiting):
+                with suppress(StoreError):  # It is there again next time, or whoever asks is told.
+                    await self._is_served(name)
+
+    async def _is_served(self, name: str) -> bool:
+        """Whether this code's rows serve by now."""
+        if not await self._deployment.serves(self._held[name]):
+            return False
+        await self._release(name)
+        return True
+
+    async def _release(self, name: str) -> None:
+        self._waiting.pop(name, None)
         self._projector.release(name)
         await self._engine.admit()
-        log.info("%s", _said(plan, "serves"))
+
+
+def _why(plan: Plan) -> str:
+    if plan.is_banned:
+        again = f"twofold projections rebuild {plan.group.name} builds it anew"
+        how = "rolled back" if plan.found == "rejected" else "cancelled"
+        return (
+            f"what this code makes of {plan.group.name} was {how}, and generation {plan.old} serves as it is; {again}"
+        )
+    return _said(plan, "is to be built")
 
 
 def _said(plan: Plan, what: str) -> str:
-    return f"generation {plan.generation.number} of {plan.group.name} {what}"
+    return f"generation {plan.number} of {plan.group.name} {what}"
 
 
 def _percent(progress: Progress) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from twofold.messages import Registry
-from twofold.projections.group import Group
+from twofold.projections.group import Group, left_out
 from twofold.projections.ledger import Keeper, Values
-from twofold.projections.parking import Letter, Parked, Since, key_from, key_text
+from twofold.projections.parking import Parked, Since, key_from, key_text
 from twofold.projections.port import ReadStore
 from twofold.projections.projection import Projection
 from twofold.projections.refold import Part, Refold, TooManyRowsError, differing
@@ -57,7 +57,7 @@ class Comparison:
             raise refusal
         self.parked = since_of(survey.parked, group)
         wanted = None if self._is_whole or self._keys.is_whole else self._keys.has
-        part = Part(group.name, group.projections, group.strong, wanted, _skipped(survey.skipped, group))
+        part = Part(group.name, group.projections, group.strong, left_out(survey.skipped, group), wanted)
         self.refold = Refold(self._log, self._registry, part, rows_max=self._rows_max)
         end = max(self.checkpoint.position, 1)
         await self.refold.go_on(self.checkpoint.position, self.parked, lambda position: tell(position / end))
@@ -110,12 +110,4 @@ def since_of(parked: Sequence[Parked], group: Group) -> dict[str, dict[Key, int]
     tables = {each.name: each.table for each in group.projections}
     for each in parked:
         found[each.read_model][key_from(tables[each.read_model], each.key)] = each.since
-    return found
-
-
-def _skipped(letters: Sequence[Letter], group: Group) -> dict[str, set[tuple[Key, int]]]:
-    found: dict[str, set[tuple[Key, int]]] = {each.name: set() for each in group.projections}
-    tables = {each.name: each.table for each in group.projections}
-    for each in letters:
-        found[each.read_model].add((key_from(tables[each.read_model], each.key), each.position))
     return found

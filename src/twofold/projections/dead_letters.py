@@ -10,7 +10,7 @@ import msgspec
 
 from twofold.errors import ConflictError, FoldError, InvalidInputError, NotFoundError
 from twofold.messages import Event, Recorded, Registry
-from twofold.projections.group import Group, groups_of
+from twofold.projections.group import Group, groups_of, left_out
 from twofold.projections.parking import Parked, key_from
 from twofold.projections.port import ReadStore, Unparking
 from twofold.projections.projection import Projection
@@ -96,6 +96,8 @@ class DeadLetters:
         key = key_from(projection.table, parked.key)
         found = await self._reads.load(projection.table, [key])
         before = msgspec.json.encode(found[0]) if found else None
+        letters_skipped = await self._reads.skipped([each.name for each in group.projections])
+        group = msgspec.structs.replace(group, skipped=left_out(letters_skipped, group))
         replay = Replay(group, projection, key, found)
         error: FoldError | None = None
         try:

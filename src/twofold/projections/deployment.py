@@ -10,23 +10,31 @@ import msgspec
 from twofold.errors import StoreRefusedError
 from twofold.projections.amendment import amendment
 from twofold.projections.fingerprint import fingerprint, joined
-from twofold.projections.generations import Generation, in_generation
+from twofold.projections.generations import Generation, State, in_generation
 from twofold.projections.group import Group
+from twofold.projections.keeping import kept_by
 from twofold.projections.port import ReadStore
 from twofold.projections.projection import Projection
 from twofold.projections.table import Table
 
 
 class Plan(msgspec.Struct, frozen=True, eq=False):
-    """A group that must be built anew, as this ``generation``; ``old`` is the number of the one that serves.
+    """A group that is to be built anew, as generation ``number`` in place of ``old``.
 
-    ``amendable`` says that what serves can have the new columns until then, with their defaults.
+    ``found`` is what the last generation of the same code has come to: ``building`` is gone on with, and what was
+    ``rejected`` or ``cancelled`` is built only if somebody asks for it. ``is_other`` says that the rows that are there
+    cannot be gone on with, because their definition is another one.
     """
 
     group: Group
     old: int
-    generation: Generation
-    amendable: bool
+    number: int
+    found: State | None = None
+    is_other: bool = False
+
+    @property
+    def is_banned(self) -> bool:
+        return self.found in ("rejected", "cancelled")
 
 
 def code_of(group: Group) -> str:
@@ -49,8 +57,40 @@ class Deployment:
         for generation in await self._reads.generations(list(self._groups)):
             self._noted[generation.subscription].append(generation)
         definitions = await self._reads.definitions(names)
-        found = {name: self._amendable(group, definitions) for name, group in self._groups.items()}
-        return [await self._plan(self._groups[name], yes) for name, yes in found.items() if yes is not None]
+        # Tables that are not there are made at once; of a part of a group, installing says what is wrong.
+        there = [g for g in self._groups.values() if all(each.name in definitions for each in g.projections)]
+        others = {group.name for group in there if self._is_other(group, definitions)}
+        changed = [group for group in there if group.name in others or self._is_changed(group, definitions)]
+        return [self._plan(group, is_other=group.name in others) for group in changed]
+
+    async def plan(self, group: Group) -> Plan:
+        """A build of this group that somebody asks for."""
+        self._noted[group.name] = list(await self._reads.generations([group.name]))
+        return self._plan(group)
+
+    async def begin(self, plan: Plan) -> Generation:
+        """Go on with the build of the same code, or begin one. What is begun has the next number that nobody has taken."""
+        name, code = plan.group.name, code_of(plan.group)
+        while True:
+            noted = list(await self._reads.generations([name]))
+            building = next((each for each in noted if each.state == "building" and each.code == code), None)
+            if building is not None:
+                return building
+            new = Generation(name, _next(noted), code, "building", _names(plan.group))
+            if await self._reads.enter(new, [each.table for each in plan.group.projections]):
+                return new
+
+    async def serves(self, group: Group) -> bool:
+        """Whether what serves now of a group was made by this code."""
+        await self.plan(group)
+        active = self.active(group.name)
+        return active is not None and active.code == code_of(group)
+
+    async def tidy(self, group: Group, *, keep: int) -> None:
+        """Drop whatever else than this generation was kept to go back to."""
+        for each in await self._reads.generations([group.name]):
+            if each.state in ("retired", "rejected") and each.number != keep:
+                await self._reads.drop(each, [projection.table for projection in group.projections])
 
     async def note(self, names: Collection[str]) -> None:
         """These groups serve what this code makes; to be called when their tables are there."""
@@ -71,36 +111,43 @@ class Deployment:
         active = self.active(projection.subscription)
         return in_generation(projection.table, active.number if active is not None else 1)
 
-    def _amendable(self, group: Group, definitions: Mapping[str, str]) -> bool | None:
-        """Whether a group that must be built anew can be amended until then; None where nothing must be built."""
-        if not all(each.name in definitions for each in group.projections):
-            return None  # Tables that are not there are made at once; of a part of a group, installing says what is wrong.
+    def _is_other(self, group: Group, definitions: Mapping[str, str]) -> bool:
         try:
-            added = {
-                each.name: {column.name for column in amendment(self.table(each), definitions[each.name]).columns}
-                for each in group.projections
-            }
+            self._added(group, definitions)
         except StoreRefusedError as error:
             if error.reason != "definition-changed":
                 raise
-            return False
-        active = self.active(group.name)
-        same = active is None or active.code in (code_of(group), _code_without(group, added))
-        return None if same else True
+            return True
+        return False
 
-    async def _plan(self, group: Group, amendable: bool) -> Plan:
-        """Go on with a build of the same code, or begin one."""
-        code, active = code_of(group), self.active(group.name)
-        while True:
-            noted = list(await self._reads.generations([group.name]))
-            building = next((each for each in noted if each.state == "building" and each.code == code), None)
-            if building is None:
-                number = max([each.number for each in noted], default=1) + 1
-                building = Generation(group.name, number, code, "building", _names(group))
-                tables = [each.table for each in group.projections]
-                if not await self._reads.enter(building, tables):
-                    continue  # Another process was faster: look again.
-            return Plan(group, active.number if active is not None else 1, building, amendable)
+    def _is_changed(self, group: Group, definitions: Mapping[str, str]) -> bool:
+        active = self.active(group.name)
+        if active is None or active.code in kept_by(group):
+            return False
+        return active.code not in (code_of(group), _code_without(group, self._added(group, definitions)))
+
+    def _added(self, group: Group, definitions: Mapping[str, str]) -> Mapping[str, Collection[str]]:
+        """The columns that these tables get in place, by read model. ``StoreRefusedError`` for what is not done in place."""
+        return {
+            each.name: {column.name for column in amendment(self.table(each), definitions[each.name]).columns}
+            for each in group.projections
+        }
+
+    def _plan(self, group: Group, *, is_other: bool = False) -> Plan:
+        code, noted, active = code_of(group), self._noted[group.name], self.active(group.name)
+        same = [each for each in noted if each.code == code]
+        building = next((each for each in same if each.state == "building"), None)
+        return Plan(
+            group,
+            old=active.number if active is not None else 1,
+            number=building.number if building is not None else _next(noted),
+            found=building.state if building is not None else same[-1].state if same else None,
+            is_other=is_other,
+        )
+
+
+def _next(noted: Sequence[Generation]) -> int:
+    return max([each.number for each in noted], default=1) + 1
 
 
 def _code_without(group: Group, added: Mapping[str, Collection[str]]) -> str:

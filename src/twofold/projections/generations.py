@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 import msgspec
 
-from twofold.projections.group import Group
+from twofold.projections.group import Group, left_out
 from twofold.projections.indexes import fitting
+from twofold.projections.parking import Letter
 from twofold.projections.projection import Projection
 from twofold.projections.table import Table
 
-State: TypeAlias = Literal["building", "active", "retired", "cancelled"]
+State: TypeAlias = Literal["building", "active", "retired", "rejected", "cancelled", "dropped"]
+"""Retired is what others took the place of, and rejected what was rolled back from: code that was rejected or cancelled is
+not built again unless somebody asks for it. Of what was cancelled or dropped only the number is left."""
 
 
 class Generation(msgspec.Struct, frozen=True, array_like=True):
@@ -27,12 +31,19 @@ class Generation(msgspec.Struct, frozen=True, array_like=True):
     state: State
     tables: tuple[str, ...]
 
+    @property
+    def dropped(self) -> State:
+        """Its state when its tables are gone: what must not be built again is known on."""
+        if self.state == "building":
+            return "cancelled"
+        return "dropped" if self.state == "retired" else self.state
+
 
 class Switch(msgspec.Struct, frozen=True):
     """The change from one generation to another, of the ``tables`` of the read models (as they are named when active).
 
     ``old`` and ``new`` are numbers. What was active is kept beside as ``old``. ``back`` lets the new one stand before the
-    old one's position, as a generation does that was retired.
+    old one's position, as a generation does that was retired, and rejects the old one.
     """
 
     subscription: str
@@ -40,6 +51,11 @@ class Switch(msgspec.Struct, frozen=True):
     new: int
     tables: tuple[Table, ...]
     back: bool = False
+
+    @property
+    def leaves(self) -> State:
+        """What becomes of the old one."""
+        return "rejected" if self.back else "retired"
 
 
 def numbered(name: str, number: int) -> str:
@@ -70,12 +86,13 @@ def beside(table: Table, number: int) -> Table:
     )
 
 
-def built_beside(group: Group, number: int) -> Group:
-    """The group as it folds a generation that is not active."""
+def built_beside(group: Group, number: int, skipped: Iterable[Letter] = ()) -> Group:
+    """The group as it folds a generation that is not active, without the letters of the active one that were skipped."""
 
     def with_table(projection: Projection) -> Projection:
         other = copy.copy(projection)
         other.table = beside(projection.table, number)
         return other
 
-    return Group(subscription_of(group.name, number), tuple(map(with_table, group.projections)))
+    without = {numbered(name, number): some for name, some in left_out(skipped, group).items() if some}
+    return Group(subscription_of(group.name, number), tuple(map(with_table, group.projections)), skipped=without)

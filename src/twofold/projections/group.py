@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -17,7 +18,7 @@ from twofold.projections.fanout import FanOut
 from twofold.projections.fold import Fold
 from twofold.projections.keys import Where
 from twofold.projections.model import ReadModel
-from twofold.projections.parking import Letter, Since, key_text
+from twofold.projections.parking import Letter, Since, key_from, key_text
 from twofold.projections.projection import Projection, Touch
 from twofold.projections.strong import is_strong
 from twofold.projections.table import Changes, Key
@@ -38,11 +39,15 @@ def grouped(name: str) -> Callable[[C], C]:
 
 
 class Group(msgspec.Struct, frozen=True, eq=False):
-    """Projections in an order in which each comes after those whose rows it looks up. A ``strong`` one moves with appends."""
+    """Projections in an order in which each comes after those whose rows it looks up. A ``strong`` one moves with appends.
+
+    ``skipped`` are letters that are left out for good, by read model: keys with positions.
+    """
 
     name: str
     projections: tuple[Projection, ...]
     strong: bool = False
+    skipped: Mapping[str, Collection[tuple[Key, int]]] = {}
 
     @property
     def types(self) -> frozenset[str]:
@@ -54,7 +59,20 @@ class Group(msgspec.Struct, frozen=True, eq=False):
 
         ``FoldError`` names an event whose key cannot be said.
         """
-        return Page(self.projections, events, parked)
+        page = Page(self.projections, events, parked)
+        for fold in page.folds.values() if self.skipped else ():
+            fold.skipped = self.skipped.get(fold.projection.name, ())
+        return page
+
+
+def left_out(letters: Iterable[Letter], group: Group) -> dict[str, set[tuple[Key, int]]]:
+    """The letters that were skipped, as a group's ``skipped``."""
+    found: dict[str, set[tuple[Key, int]]] = {each.name: set() for each in group.projections}
+    tables = {each.name: each.table for each in group.projections}
+    for each in letters:
+        with suppress(msgspec.ValidationError):  # The key is of another type now: there is no such row any more.
+            found[each.read_model].add((key_from(tables[each.read_model], each.key), each.position))
+    return found
 
 
 class Page:

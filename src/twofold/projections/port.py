@@ -196,6 +196,10 @@ class ReadStore(AskedStore, Rows, Protocol):
         """The positions of the events that a parked key has not taken, in order; the first is why it was parked."""
         ...
 
+    async def skipped(self, read_models: Collection[str]) -> Sequence[Letter]:
+        """The letters of these read models that were left out on purpose when their keys were unparked."""
+        ...
+
     async def unpark(self, unparking: Unparking) -> bool:
         """Let a key take events again, in one transaction that fences whoever runs its subscription (a higher epoch).
 

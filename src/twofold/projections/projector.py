@@ -73,8 +73,9 @@ class Projector:
         self._held |= set(names)
 
     def release(self, name: str) -> None:
-        """Follow it from now on."""
+        """Follow it from now on. Its rows may all be others."""
         self._held.discard(name)
+        self._tell(self._tables(name))
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
         return await self._reads.checkpoints(names)

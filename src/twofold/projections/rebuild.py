@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 
@@ -13,6 +13,7 @@ from twofold.messages import Registry
 from twofold.projections.builder import ROWS_MAX, Builder
 from twofold.projections.generations import Generation, Switch, built_beside
 from twofold.projections.group import Group
+from twofold.projections.parking import Letter
 from twofold.projections.port import ReadStore
 from twofold.store.port import EventStore
 from twofold.subscriptions import Engine
@@ -50,11 +51,12 @@ class Rebuild:
         page_max: int = PAGE_MAX,
         rows_max: int = ROWS_MAX,
         parked_max: int = 0,
+        skipped: Iterable[Letter] = (),
         tell: Tell = lambda progress: None,
         brake: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._log, self._reads, self._group, self.generation = log, reads, group, generation
-        self._beside = built_beside(group, generation.number)
+        self._beside = built_beside(group, generation.number, skipped)
         self._builder = Builder(reads, self._beside, rows_max=rows_max, parked_max=parked_max)
         self._engine = Engine(log, registry, self._builder, page_max=page_max)
         self._tell, self._brake = tell, brake
@@ -79,6 +81,11 @@ class Rebuild:
             except StoreUnavailableError:
                 failures += 1
                 await asyncio.sleep(backoff_seconds(failures))
+            except TwofoldError:
+                # Whoever switches or cancels it takes its tables away.
+                if await self._is_over():
+                    return
+                raise
 
     async def switch(self, old: int) -> None:
         """Take the place of generation ``old``, catching up as often as that moves on."""
@@ -98,7 +105,7 @@ class Rebuild:
                 reason="cancelled",
                 remedy="Begin another: twofold projections rebuild.",
             )
-        return state == "active"
+        return state != "building"
 
     async def close(self) -> None:
         """Write what is in memory, so that the next one goes on from there."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -29,15 +29,13 @@ class TooManyRowsError(Exception):
 
 
 class Part(Group, frozen=True, eq=False):
-    """A group of which only some keys are folded, and which leaves out for good what was skipped of them."""
+    """A group of which only some keys are folded."""
 
     wanted: Callable[[Key], bool] | None = None
-    skipped: Mapping[str, Collection[tuple[Key, int]]] = {}
 
     def page(self, events: Sequence[Recorded[Event]], parked: Mapping[str, Since] = {}) -> Page:
         page = super().page(events, parked)
         for fold in page.folds.values():
-            fold.skipped = self.skipped.get(fold.projection.name, ())
             if self.wanted is not None:
                 fold.touches = [touch for touch in fold.touches if type(touch[0]) is Where or self.wanted(touch[0])]
                 fold.keys = set(filter(self.wanted, fold.keys))

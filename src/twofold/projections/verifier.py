@@ -35,7 +35,7 @@ class Verifier:
 
     A read model of more rows than ``rows_max`` is verified in slices of its keys, each in a pass over the events that it
     asks for. Only one whose rows depend on each other (it looks up rows, or its rows move to other keys) is folded, and
-    held in memory, as a whole.
+    held in memory, as a whole. ``groups`` says how they go together, where that is not what they say themselves.
     """
 
     def __init__(
@@ -45,11 +45,12 @@ class Verifier:
         reads: ReadStore,
         projections: Collection[Projection],
         *,
+        groups: Sequence[Group] | None = None,
         rows_max: int = ROWS_MAX,
         changed: Callable[[Collection[str]], None] = lambda tables: None,
     ) -> None:
         self._log, self._registry, self._reads = log, registry, reads
-        self._groups = {each.name: group for group in groups_of(projections) for each in group.projections}
+        self._groups = {each.name: group for group in groups or groups_of(projections) for each in group.projections}
         self._projections = {each.name: each for each in projections}
         self._rows_max, self._changed = rows_max, changed
 

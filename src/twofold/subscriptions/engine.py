@@ -86,6 +86,8 @@ class Engine:
 
     async def admit(self) -> None:
         """Take up subscriptions that the subscriber has come to want since the start."""
+        if not self._members and not self._tasks:
+            return  # Turned by hand, and not yet: the first step finds them all.
         new = await self._call(await self._log.head(), besides=self._members)
         self._members |= new
         cohorts = [Cohort(self._pages(), self._subscriber, members) for members in level(new)]

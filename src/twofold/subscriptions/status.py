@@ -9,8 +9,9 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-State: TypeAlias = Literal["running", "catching up", "retrying", "stopped", "elsewhere"]
-"""At the head; behind it and moving; waiting for a database; halted by an error, here or elsewhere; not run by this process."""
+State: TypeAlias = Literal["running", "catching up", "retrying", "stopped", "elsewhere", "held"]
+"""At the head; behind it and moving; waiting for a database; halted by an error, here or elsewhere; not run by this process;
+not followed by it, because other code has made what serves."""
 
 SPAN_SECONDS = 5.0
 

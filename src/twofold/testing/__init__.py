@@ -1,6 +1,7 @@
 """What an application's tests need: nothing here sleeps, and nothing needs a server.
 
 given, on, project   rules as examples: given(…).when(…).then(…), and the rows of a read model
+deterministic        whether read models fold a history to the same rows each time
 InMemoryApp          the whole app on a private database; every question sees every command before it
 MemoryLog            a log in a list, and MemorySnapshots
 conformance          what any EventStore must do, as a suite of tests (twofold.testing.conformance)
@@ -15,17 +16,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from twofold.testing.app import InMemoryApp
+    from twofold.testing.determinism import deterministic
     from twofold.testing.history import on
     from twofold.testing.memory import MemoryLog, MemorySnapshots
     from twofold.testing.rows import project
     from twofold.testing.scenario import given
 
-__all__ = ["InMemoryApp", "MemoryLog", "MemorySnapshots", "given", "on", "project"]
+__all__ = ["InMemoryApp", "MemoryLog", "MemorySnapshots", "deterministic", "given", "on", "project"]
 
 _HOME_OF = {
     "InMemoryApp": "app",
     "MemoryLog": "memory",
     "MemorySnapshots": "memory",
+    "deterministic": "determinism",
     "given": "scenario",
     "on": "history",
     "project": "rows",

@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import Generic, TypeVar
 
 from twofold.messages.message import Event
-from twofold.messages.metadata import Recorded
 from twofold.projections import Group, Key, Projection, ReadModel, define, groups_of
+from twofold.testing.determinism import STREAM, must_be_deterministic, with_sources
 from twofold.testing.difference import difference
 from twofold.testing.history import History, On
 
 R = TypeVar("R", bound=ReadModel)
-
-STREAM = "example-1"
-"""Where the events of a read model's history are, unless ``on`` says otherwise."""
 
 
 def project(about: type[R], /, *events: Event | On) -> list[R]:
@@ -57,27 +54,15 @@ class GivenRows(Generic[R]):
     def _by_key(self) -> dict[Key, R]:
         log = History().record(self._happened, stream=STREAM)
         mine = [recorded for recorded in log if recorded.type in self._group.types]
-        once, again = self._folded(mine), self._folded(mine)
-        if once != again:
-            both = difference(list(once.values()), list(again.values()))
-            raise AssertionError(f"{self._projection.name} folds the same events to other rows each time:\n{both}")
-        return once
-
-    def _folded(self, log: list[Recorded[Event]]) -> dict[Key, R]:
-        page = self._group.page(log)
+        must_be_deterministic(self._group, mine)
+        page = self._group.page(mine)
         page.fold()
         return {key: row for key, row in page.folds[self._about].changed.items() if row is not None}
 
 
 def group_about(projection: Projection) -> Group:
     """A read model with those whose rows it looks up, as they go through the log together."""
-    found = {projection.cls: projection}
-    left = [projection]
-    while left:
-        for cls in left.pop().sources - found.keys():
-            found[cls] = define(cls)
-            left.append(found[cls])
-    return next(group for group in groups_of(found.values()) if projection in group.projections)
+    return next(group for group in groups_of(with_sources([projection])) if projection in group.projections)
 
 
 def _in_order(rows: dict[Key, R]) -> list[R]:

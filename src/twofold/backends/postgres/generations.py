@@ -54,7 +54,7 @@ async def switch(connection: Connection, change: Switch) -> bool:
     await connection.execute(_SQL["rename_checkpoint"], subscription_of(name, old), epoch, name)
     await connection.execute(_SQL["rename_checkpoint"], name, epoch, subscription_of(name, new))
     await connection.execute(_SQL["remove_note"], name)
-    await connection.execute(_SQL["set_generation"], "retired", name, old)
+    await connection.execute(_SQL["set_generation"], change.leaves, name, old)
     await connection.execute(_SQL["set_generation"], "active", name, new)
     return True
 
@@ -64,7 +64,7 @@ async def drop(connection: Connection, generation: Generation, tables: Sequence[
     for table in tables:
         await _remove(connection, numbered(table.name, generation.number))
     await connection.execute(_SQL["forget_checkpoint"], subscription_of(generation.subscription, generation.number))
-    await connection.execute(_SQL["set_generation"], "cancelled", generation.subscription, generation.number)
+    await connection.execute(_SQL["set_generation"], generation.dropped, generation.subscription, generation.number)
 
 
 async def _rename(connection: Connection, name: str, other: str) -> None:

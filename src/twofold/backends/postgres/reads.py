@@ -9,14 +9,14 @@ from typing import Any
 from twofold.backends.postgres.connection import Connection, Connections, quoted
 from twofold.backends.postgres.generations import drop, enter, generations_of, switch
 from twofold.backends.postgres.open_rows import PostgresRows, write_rows
-from twofold.backends.postgres.parked import Undone, forget_parked, let_go, letters_of, parked_of
+from twofold.backends.postgres.parked import Undone, forget_parked, let_go, letters_of, parked_of, skipped_of
 from twofold.backends.postgres.questions import Questions, secret_of
 from twofold.backends.postgres.safety import refuse_unfit
 from twofold.backends.postgres.survey import rows_of, survey
 from twofold.backends.postgres.tables import add_column, renew_words, statements
 from twofold.projections.amendment import Amendment, amendment, refuse_changed, refuse_partial_groups
 from twofold.projections.generations import Generation, Switch
-from twofold.projections.parking import Parked
+from twofold.projections.parking import Letter, Parked
 from twofold.projections.port import Advance, Found, Layout, Survey, Take, Unparking
 from twofold.projections.table import Key, Table
 from twofold.store.pages import load_page
@@ -95,6 +95,10 @@ class PostgresReads:
     async def letters(self, read_model: str, key: str) -> Sequence[int]:
         async with self._connections.connection() as connection:
             return await letters_of(connection, read_model, key)
+
+    async def skipped(self, read_models: Collection[str]) -> Sequence[Letter]:
+        async with self._connections.connection() as connection:
+            return await skipped_of(connection, read_models)
 
     async def unpark(self, unparking: Unparking) -> bool:
         with suppress(Undone):

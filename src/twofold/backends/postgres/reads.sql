@@ -286,17 +286,6 @@ with {table} ({columns}) as (select * from unnest({arrays})) {statement};
 -- A question's own words follow.
 select {columns} from {table};
 
--- name: begin_rows
--- A table may be larger than the memory: its rows are fetched some at a time.
-declare twofold_rows no scroll cursor for {select};
-
--- name: next_rows
-fetch 5000 from twofold_rows;
-
--- name: end_rows
--- Before the end of the transaction: no index is made on a table that a cursor still reads.
-close twofold_rows;
-
 -- name: load_rows
 -- One array for each column of the key.
 select {columns} from unnest({key_arrays}) as wanted ({key}) join {table} using ({key});

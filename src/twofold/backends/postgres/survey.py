@@ -11,9 +11,8 @@ from twofold.backends.postgres.parked import parked_of, skipped_of
 from twofold.backends.postgres.tables import statements
 from twofold.projections.port import Survey, Take
 from twofold.projections.table import Table
-from twofold.store.pages import load_page
 
-_SQL = load_page("twofold.backends.postgres", "reads.sql")
+ROWS_AT_ONCE = 5000
 
 
 async def survey(connection: Connection, table: Table, beside: Sequence[str], take: Take) -> Survey:
@@ -28,7 +27,12 @@ async def survey(connection: Connection, table: Table, beside: Sequence[str], ta
 async def rows_of(connection: Connection, table: Table) -> AsyncGenerator[list[Any]]:
     """The rows of a table, some at a time: there may be more than the memory holds."""
     said = statements(table)
-    await connection.execute(_SQL["begin_rows"].format(select=said.select))
-    while found := await connection.fetch(_SQL["next_rows"]):
+    found: list[Any] = []
+    # Read to its end, the driver closes the cursor: no index is made on a table that one still reads.
+    async for row in connection.cursor(said.select, prefetch=ROWS_AT_ONCE):
+        found.append(row)
+        if len(found) == ROWS_AT_ONCE:
+            yield said.codec.rows(found)
+            found.clear()
+    if found:
         yield said.codec.rows(found)
-    await connection.execute(_SQL["end_rows"])

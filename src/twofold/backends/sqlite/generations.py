@@ -55,7 +55,7 @@ def switch(connection: apsw.Connection, change: Switch) -> bool:
     connection.execute(_SQL["rename_checkpoint"], (subscription_of(name, old), epoch, name))
     connection.execute(_SQL["rename_checkpoint"], (name, epoch, subscription_of(name, new)))
     connection.execute(_SQL["remove_note"], (name,))
-    connection.execute(_SQL["set_generation"], ("retired", name, old))
+    connection.execute(_SQL["set_generation"], (change.leaves, name, old))
     connection.execute(_SQL["set_generation"], ("active", name, new))
     return True
 
@@ -66,7 +66,7 @@ def drop(connection: apsw.Connection, generation: Generation, tables: Sequence[T
         _remove(connection, numbered(table.name, generation.number))
     about = subscription_of(generation.subscription, generation.number)
     connection.execute(_SQL["forget_checkpoint"], (about,))
-    connection.execute(_SQL["set_generation"], ("cancelled", generation.subscription, generation.number))
+    connection.execute(_SQL["set_generation"], (generation.dropped, generation.subscription, generation.number))
 
 
 def _checkpoint(connection: apsw.Connection, name: str) -> tuple[int, int] | None:

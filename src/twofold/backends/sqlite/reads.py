@@ -17,7 +17,7 @@ from twofold.backends.sqlite.connection import Database
 from twofold.backends.sqlite.generations import drop, enter, generations_of, switch
 from twofold.backends.sqlite.migrations import Schema
 from twofold.backends.sqlite.open_rows import SqliteRows, write
-from twofold.backends.sqlite.parked import Undone, forget_parked, let_go, letters_of, parked_of
+from twofold.backends.sqlite.parked import Undone, forget_parked, let_go, letters_of, parked_of, skipped_of
 from twofold.backends.sqlite.questions import Questions, find_rows, prepare
 from twofold.backends.sqlite.survey import ROWS_AT_ONCE, survey, survey_apart
 from twofold.backends.sqlite.tables import (
@@ -31,7 +31,7 @@ from twofold.backends.sqlite.transaction import transaction
 from twofold.backends.sqlite.writing import run_here
 from twofold.projections.amendment import Amendment, amendment, refuse_changed, refuse_partial_groups
 from twofold.projections.generations import Generation, Switch
-from twofold.projections.parking import Parked
+from twofold.projections.parking import Letter, Parked
 from twofold.projections.port import Advance, Found, Layout, Survey, Take, Unparking
 from twofold.projections.table import Changes, Key, Table
 from twofold.store.migrations import load_migrations
@@ -144,6 +144,9 @@ class SqliteReads:
 
     async def letters(self, read_model: str, key: str) -> Sequence[int]:
         return await self.database.read(lambda connection: letters_of(connection, read_model, key))
+
+    async def skipped(self, read_models: Collection[str]) -> Sequence[Letter]:
+        return await self.database.read(lambda connection: skipped_of(connection, read_models))
 
     async def unpark(self, unparking: Unparking) -> bool:
         def work(connection: apsw.Connection) -> bool:

@@ -14,6 +14,7 @@ from twofold.cli.output import write_json, write_table
 from twofold.cli.stores import opened_app
 from twofold.parts import Parts
 from twofold.projections import fingerprint, groups_of, joined, sql_fingerprint
+from twofold.projections.rollout import Standing
 from twofold.subscriptions.status import SubscriptionStatus
 
 
@@ -25,22 +26,40 @@ from twofold.subscriptions.status import SubscriptionStatus
 def command(settings: Settings) -> None:
     app = app_for(settings)
 
-    async def look() -> list[SubscriptionStatus]:
+    async def look() -> tuple[list[SubscriptionStatus], Mapping[str, Standing]]:
         async with opened_app(app) as started:
-            return await started.status()
+            return await started.status(), await started.rollout.standings()
 
-    found = asyncio.run(look())
+    found, standings = asyncio.run(look())
     if settings.json:
         fingerprints = fingerprints_of(app.parts)
-        write_json([msgspec.structs.asdict(each) | {"fingerprint": fingerprints[each.name]} for each in found])
+        write_json(
+            [
+                msgspec.structs.asdict(each)
+                | {"fingerprint": fingerprints[each.name]}
+                | document_of(standings.get(each.name))
+                for each in found
+            ]
+        )
     else:
         write_table(
-            ["read model", "state", "position", "head", "lag", "parked", "error"],
-            [
-                [each.name, each.state, each.position, each.head, each.lag, each.parked, each.error or ""]
-                for each in found
-            ],
+            ["read model", "generation", "state", "position", "head", "lag", "parked", "error"],
+            [row_of(each, standings.get(each.name)) for each in found],
         )
+
+
+def document_of(standing: Standing | None) -> dict[str, object]:
+    """What programs are told of a subscription's generations; nothing where it has but one."""
+    return {} if standing is None else msgspec.structs.asdict(standing)
+
+
+def row_of(each: SubscriptionStatus, standing: Standing | None) -> list[object]:
+    """What people are told of a subscription."""
+    state: str = each.state
+    if standing is not None and standing.building is not None and state != "stopped":
+        state = f"rebuilding {100 * standing.building.position // max(each.head, 1)} %"
+    generation = None if standing is None else standing.generation
+    return [each.name, generation, state, each.position, each.head, each.lag, each.parked, each.error or ""]
 
 
 def fingerprints_of(parts: Parts) -> Mapping[str, str]:

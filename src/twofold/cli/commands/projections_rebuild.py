@@ -1,0 +1,106 @@
+"""``twofold projections rebuild``: the next generation of read models, built in this process beside whoever serves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from twofold.cli.building import Reports, reports
+from twofold.cli.loading import app_for
+from twofold.cli.loop import run_fast
+from twofold.cli.options import Settings, common, settings_of
+from twofold.cli.output import note, write_json, write_table
+from twofold.cli.stores import opened_app
+from twofold.cli.waiting import patience
+
+if TYPE_CHECKING:
+    from twofold.app import App
+    from twofold.projections.estimate import Estimate
+    from twofold.projections.generations import Generation
+
+HELP = """Build read models anew from the log, in tables beside those that serve, and let them take their place.
+
+Everything goes on meanwhile. It may be stopped at any moment (Ctrl-C, a kill, a crash) and goes on where it was when it is
+run again. What served is kept beside: twofold projections rollback. With --switch manual what was built waits for twofold
+projections switch. Read models that share a checkpoint are built together.
+"""
+
+
+@common
+@click.command("rebuild", short_help="Build read models anew while what is there serves.", help=HELP)
+@click.argument("names", metavar="NAME...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Every read model that can be built beside itself.")
+@click.option("--dry-run", is_flag=True, help="Only say how much it is, and how long it may take.")
+@click.option("--verify", is_flag=True, help="Fold it a second time and compare, before it takes its place.")
+@click.option(
+    "--switch",
+    type=click.Choice(["auto", "manual"]),
+    default="auto",
+    show_default=True,
+    help="When it takes its place.",
+)
+@settings_of
+def command(settings: Settings, names: tuple[str, ...], every: bool, dry_run: bool, verify: bool, switch: str) -> None:
+    if every == bool(names):
+        raise click.UsageError("Name the read models, or say --all.")
+    app = app_for(settings)
+    if dry_run:
+        show_estimates(run_fast(estimates(app, names)), as_json=settings.json)
+        return
+    with reports(as_json=settings.json) as told:
+        try:
+            built = run_fast(rebuild(app, names, told, switch=switch == "auto", verify=verify))
+        except KeyboardInterrupt:
+            note(how_to_go_on(told), as_json=settings.json)
+            raise
+    show(built, as_json=settings.json)
+
+
+async def rebuild(app: App, names: tuple[str, ...], told: Reports, *, switch: bool, verify: bool) -> list[Generation]:
+    """Those with these names, or all."""
+    async with opened_app(app) as started:
+        return await started.rebuild(*(names or started.rollout.names), switch=switch, verify=verify, tell=told)
+
+
+async def estimates(app: App, names: tuple[str, ...]) -> list[Estimate]:
+    """What a rebuild of each of these, or of all, would come to."""
+    async with opened_app(app) as started:
+        rollout = started.rollout
+        asked = dict.fromkeys(map(rollout.group, names or rollout.names))
+        with patience("counting, and building a sample"):
+            return [await rollout.estimate(name) for name in asked]
+
+
+def how_to_go_on(told: Reports) -> str:
+    """What is there of a rebuild that was interrupted, and what can be done with it."""
+    last = told.last
+    if last is None:
+        return "Nothing was built yet."
+    name = last.subscription
+    return (
+        f"Generation {last.number} of {name} was built up to about position {last.position} of {last.head}. "
+        f"Go on: twofold projections rebuild {name}. Give it up: twofold projections cancel {name}."
+    )
+
+
+def show(built: list[Generation], *, as_json: bool) -> None:
+    """Say which generations are there now."""
+    if as_json:
+        write_json([{"name": each.subscription, "generation": each.number, "state": each.state} for each in built])
+        return
+    for each in built:
+        if each.state == "active":
+            note(f"Generation {each.number} of {each.subscription} serves.", as_json=False)
+        else:
+            how = f"twofold projections switch {each.subscription}"
+            note(f"Generation {each.number} of {each.subscription} is built and waits: {how}.", as_json=False)
+
+
+def show_estimates(found: list[Estimate], *, as_json: bool) -> None:
+    """Say how much there is to do."""
+    if as_json:
+        write_json(found)
+        return
+    rows = [[each.subscription, each.events, each.rows, each.seconds] for each in found]
+    write_table(["read model", "events", "rows now", "seconds"], rows)

@@ -1,0 +1,73 @@
+"""What a rebuild would come to: events counted, and the time guessed from a short sample that is really built."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+
+import msgspec
+
+from twofold.messages import Registry
+from twofold.projections.generations import Generation
+from twofold.projections.group import Group
+from twofold.projections.port import ReadStore
+from twofold.projections.rebuild import Progress, Rebuild
+from twofold.store.criteria import Criteria
+from twofold.store.port import EventStore
+
+SAMPLE_SECONDS = 2.0
+PAGE_MAX = 10_000
+
+
+class Estimate(msgspec.Struct, frozen=True):
+    """``events`` of its types are in the log, ``rows`` are in its tables now, and ``seconds`` are what a rebuild may take."""
+
+    subscription: str
+    events: int
+    rows: int
+    seconds: float
+
+
+async def estimate(
+    log: EventStore, registry: Registry, reads: ReadStore, group: Group, *, sample: ReadStore
+) -> Estimate:
+    """Nothing is written but to ``sample``, an empty database of its own, for about two seconds."""
+    events = await _count(log, group)
+    rows = [await _rows(reads, each.name) for each in group.projections]
+    seconds = await _seconds(log, registry, group, sample)
+    return Estimate(group.name, events, sum(rows), round(seconds, 1))
+
+
+async def _rows(reads: ReadStore, table: str) -> int:
+    found = await reads.query(f'select count(*) from "{table}"', {})  # noqa: S608 - the name of one of our tables
+    return int(found.rows[0][0])
+
+
+async def _count(log: EventStore, group: Group) -> int:
+    criteria, count, after = Criteria.of(types=group.types), 0, 0
+    while True:
+        page = await log.read(after=after, criteria=criteria, count_max=PAGE_MAX)
+        count, after = count + len(page.rows), page.reached
+        if not page.full:
+            return count
+
+
+async def _seconds(log: EventStore, registry: Registry, group: Group, sample: ReadStore) -> float:
+    """How long the whole takes, if all of the log is like its beginning."""
+    generation = Generation(group.name, 2, "", "building", tuple(each.name for each in group.projections))
+    told: list[Progress] = []
+    await sample.open()
+    try:
+        await sample.enter(generation, [each.table for each in group.projections])
+        rest = lambda: asyncio.sleep(0)  # noqa: E731 - so that the time is seen to be over
+        rebuild = Rebuild(log, registry, sample, group, generation, tell=told.append, brake=rest)
+        began = time.monotonic()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SAMPLE_SECONDS):
+                await rebuild.catch_up()
+        spent = time.monotonic() - began
+    finally:
+        await sample.close()
+    last = told[-1] if told else None
+    return spent * last.head / last.position if last is not None and last.position else spent

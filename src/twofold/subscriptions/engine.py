@@ -54,6 +54,7 @@ class Engine:
         self._cohorts: list[Cohort] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
+        self._doubts = 0
         self._head = 0
 
     @property
@@ -97,6 +98,7 @@ class Engine:
 
     def doubt(self) -> None:
         """Look again before anybody relies on what was seen: a crash may have rewound the subscriber's database."""
+        self._doubts += 1
         for member in self._members.values():
             member.doubt = object()
         for cohort in self._cohorts:
@@ -158,7 +160,10 @@ class Engine:
     async def _gather(self) -> None:
         head = await self._log.head()
         self._head = head.position
+        doubts = self._doubts
         self._members = await call_the_roll(self._log, self._subscriber, head)
+        if self._doubts > doubts:  # A crash while they were called.
+            self.doubt()
         inline = {name: member for name, member in self._members.items() if name in self._inline}
         others = {name: member for name, member in self._members.items() if name not in self._inline}
         self._cohorts = [Cohort(self._pages(), self._subscriber, members) for members in level(others)]

@@ -127,3 +127,14 @@ async def _fold(said: Connection, url: str, reads: str | None) -> None:
         while True:
             said.send("begun")
             await app.engine.step()
+
+
+def rebuild(said: Connection, url: str) -> None:
+    """Build the read models anew without end, beside whoever serves, and say when a page is done."""
+    asyncio.run(_rebuild(said, url))
+
+
+async def _rebuild(said: Connection, url: str) -> None:
+    async with shop(url, background=False) as app:
+        while True:
+            await app.rebuild(TillView, SalesByAmount, tell=lambda progress: said.send(progress.number))

@@ -19,6 +19,7 @@ from twofold.projections import (
     ReadModel,
     SetProjection,
     SqlProjection,
+    by_name,
     define,
     groups_of,
     sql_projection,
@@ -62,7 +63,7 @@ def sort_parts(parts: Sequence[object]) -> Parts:
     ]
     answerers = [answerer(part) for part in once if callable(part) and hasattr(part, ANSWERS)]
     projections = [define(cls) for cls in read_models]
-    groups_of(projections)
+    groups_of(by_name(projections).values())
     sql_projections = [sql_projection(part) for part in once if _is_sql_projection(part)]
     return Parts(
         definitions=definitions,

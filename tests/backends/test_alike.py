@@ -10,6 +10,7 @@ import pytest
 from tests.backends.test_reads import save
 from twofold.backends.sqlite.reads import SqliteReads
 from twofold.backends.sqlite.spelling import Spelling
+from twofold.errors import QueryError
 from twofold.messages import Indexed, Key
 from twofold.projections import ReadModel, ReadStore, table_of
 
@@ -101,3 +102,29 @@ async def test_documents_are_reached_into_alike(pupils: ReadStore, expression: s
 async def test_documents_may_be_asked_for_and_ordered_by(pupils: ReadStore) -> None:
     assert await names(pupils, "select name from pupil where tags ->> 0 = 'x'") == ["Ada"]
     assert await names(pupils, "select name from pupil order by tags ->> 0, name") == ["Ada", "Bob", "ada"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "given", "found"),
+    [
+        ("name = any(:given)", ["Ada", "Bob", "it's"], ["Ada", "Bob"]),
+        ("name = any(:given)", [], []),
+        ("p.score = ANY ( :given ) and true", (1, 2), ["Bob", "ada"]),
+        ("paid = any(:given)", [Decimal("9.50"), Decimal(11)], ["Bob"]),
+        ("name <> all(:given)", ["Ada"], ["Bob", "ada"]),
+        ("score != all(:given)", [], ["Ada", "Bob", "ada"]),
+        ("paid * 2 = any(:given) or name = any(:given_too)", [Decimal(20)], ["Ada", "ada"]),
+    ],
+)
+async def test_a_parameter_may_be_a_list(pupils: ReadStore, condition: str, given: object, found: list[str]) -> None:
+    params = {"given": given} | ({"given_too": ["ada"]} if "given_too" in condition else {})
+    rows = await pupils.query(f"select name from pupil p where {condition} order by name", params)
+    assert [name for (name,) in rows.rows] == found
+
+
+@pytest.mark.parametrize(("condition", "given"), [("name = any(:given)", "Ada"), ("name in (:given)", ["Ada"])])
+async def test_a_list_where_one_value_belongs_is_refused_and_the_other_way_round(
+    pupils: ReadStore, condition: str, given: object
+) -> None:
+    with pytest.raises(QueryError):
+        await pupils.query(f"select name from pupil where {condition}", {"given": given})

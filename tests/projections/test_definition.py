@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from tests.projections.school import EVENTS, FamilyEnrolled, FamilyView, MonthView, PaymentReceived
+from twofold import App
 from twofold.errors import DefinitionError
 from twofold.messages import Indexed, Key, Searchable, evolve, stored_as
 from twofold.messages.markers import KEY
@@ -223,6 +224,19 @@ def test_two_read_models_under_one_name_are_refused() -> None:
 
     with pytest.raises(DefinitionError, match=r"Two read models under the name family_view \(school\.py:\d+, "):
         by_name([define(FamilyView), define(Other)])
+    with pytest.raises(DefinitionError, match="Two read models under the name family_view"):
+        App(FamilyView, Other)
+
+
+def test_a_fold_that_waits_is_refused() -> None:
+    class Slow(ReadModel):
+        name: Key[str]
+
+        @evolve
+        async def was_enrolled(self, event: FamilyEnrolled) -> None: ...
+
+    with pytest.raises(DefinitionError, match=r"was_enrolled is async, and a fold waits for nothing"):
+        define(Slow)
 
 
 def test_a_projection_knows_which_events_it_folds() -> None:

@@ -137,6 +137,32 @@ def test_a_fold_may_return_nothing_but_removed() -> None:
         project(Chatty, ADA)
 
 
+def test_a_fold_that_counts_on_from_no_value_is_told_so() -> None:
+    class Counter(ReadModel):
+        family_id: Key[str]
+        count: int
+
+        @evolve
+        def was_enrolled(self, event: FamilyEnrolled) -> None:
+            self.count += 1
+
+    with pytest.raises(FoldError, match=r"no value yet"):
+        project(Counter, ADA)
+
+
+def test_a_fan_out_by_a_function_is_refused() -> None:
+    by_name: Any = lambda event: event.name  # noqa: E731 - hidden from the type checkers, which refuse it too
+
+    class Odd(ReadModel):
+        family_id: Key[str]
+
+        @evolve(where=by_name)
+        def was_enrolled(self, event: FamilyEnrolled) -> None: ...
+
+    with pytest.raises(DefinitionError, match="was_enrolled does not say which column finds its rows"):
+        define(Odd)
+
+
 def test_a_fold_that_changes_its_key_behind_our_back_is_found_out() -> None:
     class Sly(ReadModel):
         family_id: Key[str]

@@ -90,6 +90,14 @@ def asking(reads: ReadStore, waits: Waits, *functions: Callable[..., Any]) -> De
     return Desk(sources, [answerer(function) for function in functions], TableChanges(), work=Work())
 
 
+async def test_a_read_model_that_the_app_does_not_have_is_named(reads: ReadStore) -> None:
+    read = Reader(reads, {MonthView: VIEWS[1].table})
+    for asking in (read.all(FamilyView, "where true"), read.page(FamilyView, order_by="name")):
+        with pytest.raises(QueryError, match=r"FamilyView is no read model of this app. Add it to App"):
+            await asking
+    assert await read.all(FamilyView, "select * from family_view where false") == []
+
+
 async def test_a_query_is_answered_by_its_function_in_typed_rows(reads: ReadStore) -> None:
     desk = asking(reads, Waits(), richest, total)
     assert await desk.ask(Richest()) == [ADA, BOB]

@@ -134,6 +134,19 @@ async def test_on_an_old_log_it_catches_up_first_while_appends_go_on_and_misses_
         await must_be_the_fold_of_the_log(app)
 
 
+async def test_a_watch_begins_when_it_has_caught_up(store: str) -> None:
+    async with without_balances(store) as other:
+        await asyncio.gather(*(other.send(Pay(account=f"a{n % 9}", amount=1)) for n in range(2 * GAP_MAX)))
+    async with bank(store, background=False) as app:
+        watch = app.watch(Sum())
+        first = asyncio.ensure_future(anext(watch))
+        await asyncio.sleep(0)
+        while await app.engine.step():
+            pass
+        assert await first == 2 * GAP_MAX
+        await watch.aclose()
+
+
 async def test_an_answer_that_is_kept_holds_what_another_process_has_acknowledged(store: str) -> None:
     async with bank(store) as app, bank(store) as other:
         for count in range(1, 6):

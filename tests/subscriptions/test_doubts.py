@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
 from tests.read_stores import append
 from tests.subscriptions.notebook import AWAY, RANG, Notebook, Rang, engine
 from twofold.errors import BehindError
+from twofold.store.port import Page
 from twofold.subscriptions import Checkpoint, Engine
 from twofold.testing.memory import MemoryLog
 
@@ -34,6 +36,18 @@ async def level(log: MemoryLog, notebook: Notebook) -> AsyncIterator[Engine]:
     await runner.settle()
     yield runner
     await runner.stop()
+
+
+class InterruptedLog(MemoryLog):
+    """Something happens during the next read."""
+
+    happening: Callable[[], None] | None = None
+
+    async def read(self, **wanted: Any) -> Page:
+        if self.happening is not None:
+            happening, self.happening = self.happening, None
+            happening()
+        return await super().read(**wanted)
 
 
 async def rewound(log: MemoryLog, notebook: Notebook) -> None:
@@ -77,3 +91,20 @@ async def test_an_idle_engine_says_that_the_database_is_away(notebook: Notebook,
         await asyncio.sleep(0)
     await level.reach(["all"], 3, timeout_seconds=30)
     assert level.status()[0].state == "running"
+
+
+async def test_a_crash_while_an_engine_starts_is_noticed(notebook: Notebook) -> None:
+    log = InterruptedLog()
+    await append(log, "bell-1", *(Rang(number=number) for number in range(3)))
+    await engine(log, notebook).settle()
+    head, runner = await log.head(), engine(log, notebook)
+
+    def crash() -> None:
+        notebook.kept["all"] = Checkpoint(1, head.store_id, head.epoch, 1, "bell-1/0")
+        runner.doubt()
+
+    log.happening = crash
+    await runner.start()
+    await runner.reach(["all"], 3, timeout_seconds=30)
+    await runner.stop()
+    assert notebook.kept["all"].position == 3

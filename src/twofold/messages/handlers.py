@@ -104,13 +104,17 @@ def evolve(
 def evolvers(cls: type) -> Mapping[type[Event], EvolveHandler]:
     """The evolve handlers of a class by event type.
 
-    Raises ``DefinitionError`` for a handler without an annotation, one of something that is no event, and two
-    handlers for one event.
+    Raises ``DefinitionError`` for a handler without an annotation, one that is ``async`` or of something that is no
+    event, and two handlers for one event.
     """
     found: dict[type[Event], EvolveHandler] = {}
     for function in methods_with(cls, _EVOLVE):
         if mark_of(function).always:
             continue
+        if inspect.iscoroutinefunction(function):
+            raise DefinitionError(
+                f"{function.__qualname__} is async, and a fold waits for nothing", function, remedy="Write def."
+            )
         hint = parameter_hint(function, "event")
         for event_type, recorded in _event_types(hint, function):
             if event_type in found:

@@ -19,7 +19,7 @@ _KINDS: dict[object, Kind] = {
     int: "int", str: "text", bool: "bool", float: "float", Decimal: "decimal", date: "date", datetime: "datetime",
     timedelta: "timedelta", UUID: "uuid",
 }  # fmt: skip
-_REMEDY = "Use int, str, bool, float, Decimal, date, datetime, timedelta, UUID, an Enum, or structs, lists and dicts of those."
+_REMEDY = "Use int, str, bool, float, Decimal, date, datetime, timedelta, UUID, an Enum of texts, or structs, lists and dicts of those."
 
 
 def column_of(cls: type, name: str, hint: object, default: Any = msgspec.NODEFAULT) -> Column:

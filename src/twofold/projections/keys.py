@@ -54,7 +54,13 @@ def where_of(cls: type, handler: EvolveHandler, table: Table) -> KeyOf:
 
     Raises ``DefinitionError`` for a column that is not there or that nothing finds rows by.
     """
-    name = handler.mark.where
+    name: object = handler.mark.where
+    if not isinstance(name, str):
+        raise DefinitionError(
+            f"{handler.function.__qualname__} does not say which column finds its rows",
+            handler.function,
+            remedy='Name it: @evolve(where="customer_id"); what it must hold is what key= gives, if not the field of that name.',
+        )
     column = next((column for column in table.columns if column.name == name), None)
     if column is None or not table.finds_by(column.name):
         raise DefinitionError(

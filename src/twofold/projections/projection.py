@@ -23,6 +23,8 @@ class _NotSet:
         return "(not set)"
 
 
+_NotSet.__name__ = "(no value yet)"  # It is what Python says of a fold that counts on from there.
+
 NOT_SET = _NotSet()
 
 MOVED: Final = object()

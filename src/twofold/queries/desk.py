@@ -26,6 +26,9 @@ AnswerT = TypeVar("AnswerT", covariant=True)
 
 NOTHING_YET: Any = object()
 
+WATCH_SECONDS = 60.0
+"""How long a watch waits for a strong read model that still catches up with an older log; nothing else keeps it waiting."""
+
 
 class Answer(msgspec.Struct, Generic[AnswerT], frozen=True):
     """An answer that says how fresh it is: it is complete up to ``position`` (it may hold more).
@@ -118,7 +121,7 @@ class Desk:
         question, last = self._question(query), NOTHING_YET
         while not self._changes.closed:
             question.tally.count.asked += 1
-            answered = await self._answered(question, query, None, False, 0.0)
+            answered = await self._answered(question, query, None, False, WATCH_SECONDS)
             if last is NOTHING_YET or bool(answered.value != last):
                 last = copier_of(answered.value)(answered.value)  # What is given away may be changed there.
                 yield answered.copy()

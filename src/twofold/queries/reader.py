@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, TypeVar, cast
 
 from twofold.errors import QueryError
+from twofold.projections.model import ReadModel
 from twofold.projections.port import AskedStore
 from twofold.projections.table import Table
 from twofold.queries.cursors import Cursors
@@ -46,8 +47,10 @@ class Reader:
         """Every row, in the statement's order."""
         statement = parse(sql)
         table = self._tables.get(type)
-        if table is not None and statement.is_whole:
+        if statement.is_whole:
             table = None
+        elif table is None:
+            _refuse_unknown(type)
         if self._begin is not None:
             await self._begin(self._named(statement.words, table))
         if table is not None:
@@ -86,6 +89,8 @@ class Reader:
         from, however many have come and gone since. Raises ``InvalidInputError`` for a cursor of another question.
         """
         table = self._tables.get(type)
+        if table is None and not parse(sql).is_whole:
+            _refuse_unknown(type)
         paging = Paging(type, table, sql, order_by, size, params)
         at = None if cursor is None else await self._cursors.read(cursor, paging.question)
         text, given = paging.statement(at)
@@ -103,3 +108,9 @@ class Reader:
         """The tables that a statement names. Behind a view none may be: then it is about all of them."""
         named = {name for name in self._names if name in words or (table is not None and name == table.name)}
         return named or self._names
+
+
+def _refuse_unknown(cls: Any) -> None:
+    """``QueryError`` for the end of a statement about a read model that this app does not have."""
+    if isinstance(cls, type) and issubclass(cls, ReadModel):
+        raise QueryError(f"{cls.__name__} is no read model of this app", remedy="Add it to App(...).")

@@ -165,4 +165,6 @@ def param(value: object) -> object:
     convert = _PARAMS.get(type(value))
     if convert is not None:
         return convert(value)
+    if isinstance(value, (list, tuple)):
+        return [param(each) for each in value]
     return value.value if isinstance(value, Enum) else value

@@ -9,6 +9,7 @@ import msgspec
 
 from twofold.backends.sqlite.columns import Columns
 from twofold.backends.sqlite.exact import exact
+from twofold.backends.sqlite.lists import list_text, with_lists
 from twofold.backends.sqlite.nulls import with_nulls_last
 from twofold.backends.sqlite.tables import param, quoted, search_table
 from twofold.projections.table import Table
@@ -21,16 +22,24 @@ _SQL = load_page("twofold.backends.sqlite", "reads.sql")
 
 
 class Spelled(msgspec.Struct, eq=False):
-    """A statement as it was written, and in SQLite's words. ``only_reads`` once it has been seen to."""
+    """A statement as it was written, and in SQLite's words. ``lists`` are parameters that must be lists.
+
+    ``only_reads`` once it has been seen to.
+    """
 
     written: Statement
     statement: Statement
     text: str
+    lists: frozenset[str] = frozenset()
     only_reads: bool = False
 
     def values(self, params: Mapping[str, object]) -> list[object]:
         """What is given to the driver. ``QueryError`` for parameters that do not fit; what cannot be kept raises."""
-        return [param(value) for value in values(self.written, self.statement, params, _asked)]
+        given = values(self.written, self.statement, params, _asked)
+        if not self.lists:
+            return [param(value) for value in given]
+        named = zip(self.statement.params, given, strict=True)
+        return [list_text(value) if name in self.lists else param(value) for name, value in named]
 
 
 class Spelling:
@@ -45,8 +54,9 @@ class Spelling:
         written = parse(sql)
         named = relations(written, self._tables)
         columns = Columns(named)
-        statement = with_nulls_last(exact(with_matches(written, named, _matches), columns), columns)
-        return Spelled(written, statement, statement.spelled(lambda number: f"?{number}"))
+        listed, lists = with_lists(with_matches(written, named, _matches))
+        statement = with_nulls_last(exact(listed, columns), columns)
+        return Spelled(written, statement, statement.spelled(lambda number: f"?{number}"), lists)
 
 
 @lru_cache(maxsize=256)

@@ -119,4 +119,4 @@ async def count_accounts(query: CountAccounts, read: Reader) -> int:
     return await read.scalar(int, "select count(*) from account_view") or 0
 
 
-app = App(Account, AccountView, list_accounts, count_accounts, store="sqlite:///bank.db")
+app = App(Account, AccountView, list_accounts, count_accounts, store="sqlite:///bank.db", parked_max=0)

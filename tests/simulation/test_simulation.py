@@ -12,8 +12,8 @@ from tests.simulation.run import failure, run
 
 SEEDS_PER_PART = 150
 PARTS = range(16)
-KEPT = [1, 31, 46, 172]
-"""Seeds that have found something once."""
+KEPT = [12, 21, 24, 30, 303]
+"""Seeds that find mistakes which were once in the engine, as it is seen with those planted again (``mutants``)."""
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -29,7 +29,7 @@ class Pair(NamedTuple):
         return f"{self.primary.url}&{self.schemas}"
 
     def app(self, *, background: bool = True) -> App:
-        return App(*PARTS, store=self.store, replica=self.replica.url, background=background)
+        return App(*PARTS, store=self.store, replica=self.replica.url, background=background, parked_max=0)
 
 
 @pytest.fixture(scope="module")

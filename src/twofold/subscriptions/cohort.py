@@ -65,9 +65,8 @@ class Cohort:
             return head
         batch = await self._pages.after(self.position, frozenset().union(*(member.types for member in self.members)))
         if any(member.doubt is not None for member in self.members):
-            return (
-                batch.reached
-            )  # A crash while that was read: whoever delivered now could load rows from before his start.
+            # A crash while that was read: whoever delivered now could load rows from before his start.
+            return batch.reached
         behind = [member for member in self.members if member.position < batch.reached]
         if behind:
             await self._deliver(behind, batch)

@@ -183,10 +183,7 @@ class Engine:
     async def _gather(self) -> None:
         head = await self._log.head()
         self._head = head.position
-        doubts = self._doubts
         self._members = await self._call(head)
-        if self._doubts > doubts:  # A crash while they were called.
-            self.doubt()
         inline = {name: member for name, member in self._members.items() if name in self._inline}
         others = {name: member for name, member in self._members.items() if name not in self._inline}
         self._cohorts = [Cohort(self._pages(), self._subscriber, members) for members in level(others)]

@@ -137,6 +137,7 @@ class App:
         migrate: bool | None = None,
         background: bool | None = None,
         rebuild: Rebuilding | None = None,
+        parked_max: int | None = None,
     ) -> App:
         """The same app over another store, or with other settings; not started.
 
@@ -145,7 +146,7 @@ class App:
         other = copy.copy(self)
         places = self.places if store is None else parse_places(store)
         other.places = places.moved(reads, replica)
-        given = {"migrate": migrate, "background": background, "rebuild": rebuild}
+        given = {"migrate": migrate, "background": background, "rebuild": rebuild, "parked_max": parked_max}
         other.settings = replace(self.settings, **{name: value for name, value in given.items() if value is not None})
         other.__dict__["_live"] = None
         return other

@@ -119,4 +119,5 @@ async def count_accounts(query: CountAccounts, read: Reader) -> int:
     return await read.scalar(int, "select count(*) from account_view") or 0
 
 
-app = App(Account, AccountView, list_accounts, count_accounts, store="sqlite:///bank.db", parked_max=0)
+app = App(Account, AccountView, list_accounts, count_accounts, store="sqlite:///bank.db")
+strict = app.at(parked_max=0)  # Its read model stops at the first event that it cannot take.

@@ -28,7 +28,7 @@ CALLS = [
     (3, ("events", "show", "99")),
     (3, ("streams", "show", "account-9")),
     (4, ("send", "Deposit", "account_id=1", "amount=2", "--id", "first")),
-    (5, ("ask", "ListAccounts", "--after", BEHIND, "--wait", "0.2")),
+    (5, ("ask", "ListAccounts", "--after", BEHIND, "--wait", "0.2", "--app", "app:strict")),
 ]
 
 
@@ -37,7 +37,9 @@ def used(folder: Path) -> tuple[Terminal, str]:
     """A bank that was used, and the token of a write that its read model cannot take."""
     terminal = Terminal(folder)
     terminal("send", "Deposit", "account_id=1", "amount=1", "--id", "first")
-    return terminal, terminal("send", "Deposit", "account_id=2", "amount=666", "--json").answer["token"]
+    return terminal, terminal("send", "Deposit", "account_id=2", "amount=666", "--app", "app:strict", "--json").answer[
+        "token"
+    ]
 
 
 @pytest.mark.parametrize(

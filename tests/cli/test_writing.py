@@ -109,15 +109,15 @@ def test_a_bad_body_is_refused_and_nothing_is_written(terminal: Terminal, body: 
 
 def test_a_question_that_is_late_is_exit_code_five(terminal: Terminal) -> None:
     opened(terminal)
-    token = terminal("send", "Deposit", "account_id=1", "amount=666", "--json").answer["token"]
-    done = terminal("ask", "ListAccounts", "--after", token, "--wait", "0.2", "--json")
+    token = terminal("send", "Deposit", "account_id=1", "amount=666", "--app", "app:strict", "--json").answer["token"]
+    done = terminal("ask", "ListAccounts", "--after", token, "--wait", "0.2", "--app", "app:strict", "--json")
     assert (done.code, done.out) == (5, "")
     assert done.error["read_model"] == "account_view"
 
 
 def test_a_question_without_a_token_is_answered_as_well_as_can_be_with_a_note(terminal: Terminal) -> None:
-    opened(terminal)("send", "Deposit", "account_id=1", "amount=666")
-    done = terminal("ask", "ListAccounts", "--wait", "0.2", "--json")
+    opened(terminal)("send", "Deposit", "account_id=1", "amount=666", "--app", "app:strict")
+    done = terminal("ask", "ListAccounts", "--wait", "0.2", "--app", "app:strict", "--json")
     assert done.code == 0
     assert done.answer[0]["balance"] == "0"
     assert "behind" in done.err

@@ -91,7 +91,7 @@ class Builds:
 
     async def observe(self, head: int) -> list[SubscriptionStatus]:
         """What is not followed here: where it stands, and what it waits for."""
-        reached = await self._reads.checkpoints(self.waiting)
+        reached = await self._reads.checkpoints(self.waiting) if self._waiting else {}
         found = []
         for name, why in self._waiting.items():
             at = reached[name].position if name in reached else 0

@@ -84,9 +84,6 @@ select name from sqlite_schema where type = 'trigger' and tbl_name = ? and name 
 -- name: drop_trigger
 drop trigger {trigger};
 
--- name: is_there
-select exists (select 1 from sqlite_schema where type = 'table' and name = ?);
-
 -- name: rename_table
 alter table {table} rename to {other};
 

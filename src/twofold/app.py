@@ -7,6 +7,7 @@ import copy
 import logging
 import signal
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from types import TracebackType
 from typing import Literal, Self, TypeAlias, TypeVar
@@ -20,7 +21,7 @@ from twofold.deciders.handling import Handling
 from twofold.deciders.history import History
 from twofold.deciders.receipt import Receipt
 from twofold.deciders.states import States
-from twofold.errors import DefinitionError, InvalidInputError, StoreRefusedError, TwofoldError
+from twofold.errors import DefinitionError, InvalidInputError, StoreError, StoreRefusedError, TwofoldError
 from twofold.messages import Command, Context, Event, Query, Recorded
 from twofold.messages.codec import validated
 from twofold.messages.naming import snake_name_of
@@ -37,17 +38,19 @@ from twofold.projections import (
     groups_of,
 )
 from twofold.projections.builds import Builds
-from twofold.projections.deployment import Deployment, Plan
+from twofold.projections.control import Control
+from twofold.projections.deployment import Deployment, Plan, code_of
 from twofold.projections.generations import Generation
 from twofold.projections.rebuild import Tell
-from twofold.projections.rollout import Rollout
+from twofold.projections.rollout import Rollout, rebuilt
 from twofold.queries import Answer, Desk, Moments, QuestionCount, Sources, TableChanges
 from twofold.rooms import Rooms, rooms_for
 from twofold.store.appender import Appender
 from twofold.store.criteria import EVERYTHING, Criteria
 from twofold.store.limits import checked_criteria, checked_stream, checked_version
 from twofold.store.port import EventStore, Head
-from twofold.subscriptions import Engine, SubscriptionStatus, reach_elsewhere
+from twofold.subscriptions import Engine, SubscriptionStatus, Wish, Worker, reach_elsewhere
+from twofold.subscriptions.worker import building_of
 from twofold.work import Work
 
 A = TypeVar("A")
@@ -56,6 +59,7 @@ S = TypeVar("S")
 NO_CONTEXT = Context()
 
 Rebuilding: TypeAlias = Literal["auto", "manual"]
+Background: TypeAlias = bool | Literal["shared"]
 
 log = logging.getLogger("twofold.app")
 
@@ -67,7 +71,7 @@ class Settings(msgspec.Struct, frozen=True):
     """How an app runs; see ``App``."""
 
     migrate: bool
-    background: bool
+    background: Background
     clock: Clock
     attempts_max: int
     states_max: int
@@ -85,7 +89,8 @@ class App:
     ``store`` is a URL: ``sqlite:///shop.db``, ``sqlite://`` (in memory) or ``postgresql://…``. The read models are
     beside the log, or at ``reads``; questions go there, or to ``replica``, a server that repeats it. With ``migrate`` an
     older schema is upgraded at start; without it ``twofold db upgrade`` must have been run. With ``background`` the
-    read models follow the log in this process; without it another process runs them, or a test turns them by hand.
+    read models follow the log in this process; without it another process runs them, or a test turns them by hand; with
+    ``background="shared"`` this process is one of many workers and takes its share of them (``twofold run worker``).
     An event that a fold cannot take parks its key (``dead_letters``), at most ``parked_max`` keys of each read model; the
     next one stops it. With 0 it stops at the first.
     With ``rebuild="auto"`` what other code has made is built anew in the background while it serves; with ``"manual"``
@@ -101,7 +106,7 @@ class App:
         reads: str | None = None,
         replica: str | None = None,
         migrate: bool = True,
-        background: bool = True,
+        background: Background = True,
         clock: Clock | None = None,
         attempts_max: int = 100,
         states_max: int = 10_000,
@@ -135,7 +140,7 @@ class App:
         reads: str | None = None,
         replica: str | None = None,
         migrate: bool | None = None,
-        background: bool | None = None,
+        background: Background | None = None,
         rebuild: Rebuilding | None = None,
         parked_max: int | None = None,
     ) -> App:
@@ -384,10 +389,12 @@ class App:
 
     async def status(self) -> list[SubscriptionStatus]:
         """Where every read model stands, against the head as it is now."""
-        live = self._started
-        followed = await live.engine.observe()
-        held = await live.builds.observe((await live.rooms.log.head()).position)
-        return sorted([*followed, *held], key=lambda each: each.name)
+        return await self._started.status()
+
+    @property
+    def control(self) -> Control:
+        """How read models are to be run: paused, resumed, stepped through, or built anew by a worker."""
+        return self._started.control
 
     async def verify(
         self,
@@ -472,13 +479,30 @@ class _Live:
         self.changes = changes
         self.behind: set[str] = set()
         self.engine = Engine(rooms.log, app.registry, projector, inline=[group.name for group in self.strong])
+        self.worker = Worker(
+            self.engine,
+            rooms.leases,
+            lambda: projector.interests,
+            shared=app.settings.background == "shared",
+            codes={group.name: code_of(group) for group in self.groups if not group.strong},
+            build=self._build,
+        )
+        self.control = Control(
+            rooms.log,
+            app.registry,
+            rooms.leases,
+            self.groups,
+            app.parts.sql_projections,
+            projector=self._projector_of,
+            nudge=self.worker.nudge,
+        )
         self.builds = Builds(
             rooms.log,
             app.registry,
             rooms.reads,
             self.deployment,
             projector,
-            self.engine,
+            self.worker,
             parked_max=app.settings.parked_max,
         )
         self.rollout = Rollout(
@@ -535,8 +559,53 @@ class _Live:
             self.behind = {group.name for group in self.strong}
             await self._see_who_is_level()
         if app.settings.background and (app.parts.projections or app.parts.sql_projections):
-            await self.engine.start()
+            await self.worker.start()
+            await self._begin(plans)
+
+    async def _begin(self, plans: Sequence[Plan]) -> None:
+        """Build what is to be built: here, or where workers share, by whoever of them takes it first."""
+        if not self.worker.shared:
             self.builds.begin(plans)
+            return
+        for plan in plans:
+            if not plan.is_banned and not await self.rollout.is_followed(plan.group.name):
+                await self.control.wish_rebuild(plan.group.name, code_of(plan.group), switch=True)
+        if plans:
+            self.builds.watch()
+
+    async def _build(self, wish: Wish) -> None:
+        """Build what an operator, or a deployment, has wished for."""
+        await self.rollout.rebuild(wish.name, switch=wish.verb == "rebuild")
+
+    def _projector_of(self, name: str) -> Projector:
+        """One for a single subscription, that remembers nothing."""
+        app = self.app
+        groups = [group for group in self.groups if group.name == name]
+        return Projector(
+            self.rooms.reads,
+            [each for group in groups for each in group.projections],
+            [each for each in app.parts.sql_projections if each.name == name],
+            groups=groups,
+            changed=self.changes.tell,
+            parked_max=app.settings.parked_max,
+            watches_code=True,
+        )
+
+    async def status(self) -> list[SubscriptionStatus]:
+        """What runs here and elsewhere, what is held, and which generations serve and are built."""
+        board = None
+        with suppress(StoreError):  # What is in the way of the read database is in the status already.
+            board = await self.rooms.leases.board()
+        followed = await self.engine.observe(board)
+        held = await self.builds.observe((await self.rooms.log.head()).position)
+        found = sorted([*followed, *held], key=lambda each: each.name)
+        if board is None:
+            return found
+        standings = await self.rollout.standings()
+        return [
+            rebuilt(each, standings.get(each.name), is_built=board.holder(building_of(each.name)) is not None)
+            for each in found
+        ]
 
     def _wanted(self, plans: Sequence[Plan]) -> Sequence[Plan]:
         """What is built, or at least not gone on with. Where builds wait to be asked for, the rest is gone on with."""
@@ -573,9 +642,9 @@ class _Live:
         """Fill a subscription again whose log is another one now."""
         accepted = await self.rewinding.accept(name)
         self.behind |= {group.name for group in self.strong if group.name == accepted}
-        if self.engine.running:  # It has stopped there, and looks at checkpoints when it starts.
-            await self.engine.stop()
-            await self.engine.start()
+        if self.worker.running:  # It has stopped there, and looks at checkpoints when it starts.
+            await self.worker.stop()
+            await self.worker.start()
 
     async def _see_who_is_level(self) -> None:
         # In this order: what stands at the head that is read after it was level, and each append has kept it so.
@@ -594,6 +663,6 @@ class _Live:
             await self.work.done(DRAIN_SECONDS)
             await self.appender.close()
             await self.builds.stop()
-            await self.engine.stop()
+            await self.worker.stop()
         finally:
             await self.rooms.close()

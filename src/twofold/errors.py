@@ -9,6 +9,7 @@
     ├── KeyReusedError             the same idempotency key with another body
     ├── NotFoundError              a stream, an event or a row that does not exist
     ├── BehindError                a read model has not yet reached what was asked for
+    ├── NotConfirmedError          workers have not done in time what was wished of them
     ├── FoldError                  an event that a fold could not take
     ├── QueryError                 a question that the read database refused
     └── StoreError                 the database, not the domain
@@ -182,6 +183,22 @@ class BehindError(TwofoldError):
             f"{read_model} is behind (position: {position}, wanted: {wanted}, lag: {self.lag} events, "
             f"waited: {waited_seconds:g} s{because})",
             remedy=remedy,
+        )
+
+
+class NotConfirmedError(TwofoldError):
+    """A wish was kept, and no worker has made it so in time. ``worker`` is who still runs the subscription, if anybody."""
+
+    code = "not-confirmed"
+    remedy = "The wish stays, and is done when the worker looks: see twofold projections ls."
+
+    def __init__(self, subscription: str, *, what: str, worker: str | None, waited_seconds: float) -> None:
+        self.subscription = subscription
+        self.what = what
+        self.worker = worker
+        self.waited_seconds = waited_seconds
+        super().__init__(
+            f"{subscription} is not {what} yet (run by: {worker or 'nobody'}, waited: {waited_seconds:g} s)"
         )
 
 

@@ -12,6 +12,7 @@ from twofold.config import Places, PostgresURL, SqliteURL
 from twofold.errors import StoreRefusedError
 from twofold.projections import AskedStore, Inline, ReadStore
 from twofold.store.port import EventStore, SnapshotStore
+from twofold.subscriptions import Leases
 
 
 class Room(Protocol):
@@ -30,17 +31,25 @@ class InlineLog(EventStore, Protocol):
         ...
 
 
+class LeasedReads(ReadStore, Protocol):
+    """A database of read models where those who run them find each other."""
+
+    @property
+    def leases(self) -> Leases: ...
+
+
 class Rooms(msgspec.Struct):
     """The implementations of the ports, over one database or several.
 
     ``reads`` is where read models are written, ``asked`` where questions go: the same, or a replica of it.
-    ``is_server`` says that the log works in processes of its own; ``opened_too`` is what has connections besides.
+    ``leases`` are kept beside the read models. ``is_server`` says that the log works in processes of its own; ``opened_too`` is what has connections besides.
     """
 
     log: InlineLog
     reads: ReadStore
     asked: AskedStore
     snapshots: SnapshotStore
+    leases: Leases
     is_server: bool
     opened_too: Sequence[Room] = ()
 
@@ -78,6 +87,7 @@ def rooms_for(places: Places, *, migrate: bool, query_seconds: float = 30.0, str
         reads,
         asked=replicas[0] if replicas else reads,
         snapshots=snapshots,
+        leases=reads.leases,
         is_server=isinstance(places.log, PostgresURL),
         opened_too=[*kept_in, *replicas],
     )
@@ -127,7 +137,7 @@ def _refuse_apart(places: Places) -> None:
         )
 
 
-def _reads(url: SqliteURL | PostgresURL, query_seconds: float) -> ReadStore:
+def _reads(url: SqliteURL | PostgresURL, query_seconds: float) -> LeasedReads:
     if isinstance(url, SqliteURL):
         from twofold.backends.sqlite.reads import SqliteReads
 

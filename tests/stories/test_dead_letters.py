@@ -55,7 +55,7 @@ async def test_another_process_sees_how_many_are_parked(store: str) -> None:
         await poison(app)
         await app.settle()
     async with counting(store, background=False) as other:
-        assert ((await status_of(other)).state, (await status_of(other)).parked) == ("elsewhere", 1)
+        assert ((await status_of(other)).state, (await status_of(other)).parked) == ("unattended", 1)
 
 
 async def test_without_room_for_parked_keys_the_read_model_stops(store: str) -> None:

@@ -42,14 +42,14 @@ async def test_the_reason_is_seen_from_another_process_and_goes_when_the_fold_is
             "reason": "ValueError: 666 is no number for me",
         }  # fmt: skip
         others = await status_of(app, "event_count")
-        assert (others.state, others.position, others.error) == ("elsewhere", 4, None)
+        assert (others.state, others.position, others.error) == ("unattended", 4, None)
 
         assert "cannot take" in elsewhere(store), "whoever starts it again stops at the same place"
         assert (await status_of(app)).state == "stopped"
 
         assert elsewhere(store, mended=True) == ""
         resumed = await status_of(app)
-        assert (resumed.state, resumed.position, resumed.error, resumed.facts) == ("elsewhere", 4, None, None)
+        assert (resumed.state, resumed.position, resumed.error, resumed.facts) == ("unattended", 4, None, None)
         found = await app.reads.query("select total from counter_view", {})
         assert found.rows[0][0] == 1 + 2 + 666 + 4
         assert (await app.reads.query("select count(*) as left_over from twofold_errors", {})).rows[0][0] == 0

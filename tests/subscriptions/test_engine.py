@@ -279,7 +279,7 @@ async def test_a_subscription_that_another_process_runs_is_waited_for_by_its_che
     waiting = asyncio.create_task(here.reach(["all"], 2, timeout_seconds=60))
     await there.settle()
     await waiting
-    assert [(each.state, each.position) for each in await here.observe()] == [("elsewhere", 2)]
+    assert [(each.state, each.position) for each in await here.observe()] == [("unattended", 2)]
 
 
 async def test_what_another_process_keeps_of_another_log_is_never_there() -> None:

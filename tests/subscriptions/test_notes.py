@@ -60,14 +60,14 @@ async def test_it_is_gone_when_the_subscription_goes_on(log: MemoryLog) -> None:
     del notebook.stops_at["all"]
     await engine(log, notebook).settle()
     assert notebook.noted == {}
-    assert await facts_of(engine(log, notebook)) == ("elsewhere", 5, None)
+    assert await facts_of(engine(log, notebook)) == ("unattended", 5, None)
 
 
 async def test_one_that_a_worker_left_behind_says_nothing_of_a_checkpoint_that_has_moved(log: MemoryLog) -> None:
     notebook = Notebook(all=RANG)
     await engine(log, notebook).settle()
     notebook.noted["all"] = Note(3, "fold", "of a worker that came late", "{}")
-    assert await facts_of(engine(log, notebook)) == ("elsewhere", 5, None)
+    assert await facts_of(engine(log, notebook)) == ("unattended", 5, None)
 
 
 async def test_a_note_that_could_not_be_kept_is_kept_at_the_next_try(log: MemoryLog) -> None:

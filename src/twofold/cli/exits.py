@@ -24,6 +24,7 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (errors.ConflictError, CONFLICT),
     (errors.KeyReusedError, CONFLICT),
     (errors.BehindError, TIMED_OUT),
+    (errors.NotConfirmedError, TIMED_OUT),
     (TimeoutError, TIMED_OUT),
     (errors.TwofoldError, USAGE),
     (click.ClickException, USAGE),

@@ -20,7 +20,7 @@ from twofold.projections.port import ReadStore
 from twofold.projections.projector import Projector
 from twofold.projections.rebuild import Progress, Rebuild, Tell
 from twofold.store.port import EventStore
-from twofold.subscriptions import Engine, SubscriptionStatus
+from twofold.subscriptions import SubscriptionStatus, Worker
 
 Check: TypeAlias = Callable[[Group], Awaitable[None]]
 """Looks at what was built before it serves, and raises what is wrong with it."""
@@ -45,12 +45,12 @@ class Builds:
         reads: ReadStore,
         deployment: Deployment,
         projector: Projector,
-        engine: Engine,
+        worker: Worker,
         *,
         parked_max: int,
     ) -> None:
         self._log, self._registry, self._reads = store, registry, reads
-        self._deployment, self._projector, self._engine = deployment, projector, engine
+        self._deployment, self._projector, self._worker = deployment, projector, worker
         self._parked_max = parked_max
         self._held: dict[str, Group] = {}
         self._waiting: dict[str, str] = {}
@@ -74,12 +74,16 @@ class Builds:
         """Build them in the background, but for those that nobody wants."""
         if plans:
             self._task = asyncio.create_task(self._build_all([plan for plan in plans if not plan.is_banned]))
-            self._watch = asyncio.create_task(self._look())
+            self.watch()
+
+    def watch(self) -> None:
+        """Follow what others build, and this process does not."""
+        self._watch = asyncio.create_task(self._look())
 
     async def done(self) -> None:
-        """Return when everything that was planned is built, or could not be."""
-        if self._task is not None:
-            await asyncio.shield(self._task)
+        """Return when everything that was planned is built, or could not be; what others build, when it serves."""
+        if (task := self._task or self._watch) is not None:
+            await asyncio.shield(task)
 
     async def stop(self) -> None:
         """Write what is in memory, and leave the rest to the next start."""
@@ -181,7 +185,7 @@ class Builds:
     async def _release(self, name: str) -> None:
         self._waiting.pop(name, None)
         self._projector.release(name)
-        await self._engine.admit()
+        await self._worker.admit()
 
 
 def _why(plan: Plan) -> str:

@@ -19,6 +19,7 @@ from twofold.projections.rebuild import Tell
 from twofold.projections.sql import SqlProjection
 from twofold.projections.verifier import Verifier
 from twofold.store.port import EventStore
+from twofold.subscriptions import State, SubscriptionStatus
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -157,6 +158,17 @@ class Rollout:
     async def is_followed(self, name: str) -> bool:
         """Whether what serves is of this code, so that this app's processes follow it."""
         return await self._deployment.serves(self._groups[name])
+
+
+def rebuilt(status: SubscriptionStatus, standing: Standing | None, *, is_built: bool) -> SubscriptionStatus:
+    """A subscription's status with which generation serves and how far the next one is; ``is_built``: somebody is at it now."""
+    if standing is None:
+        return status
+    new = standing.building
+    share = None if new is None else min(new.position / max(status.head, 1), 1.0)
+    goes_on = status.state in ("running", "catching up", "held")
+    state: State = "rebuilding" if is_built and share is not None and goes_on else status.state
+    return msgspec.structs.replace(status, state=state, generation=standing.generation, building=share)
 
 
 def _refuse_strong(group: Group) -> Group:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from twofold.errors import StoreError, TwofoldError
@@ -20,10 +20,17 @@ class Cohort:
     """Members that are level, or nearly: each takes from a page only what lies beyond its own checkpoint.
 
     Those that are ``inline`` are moved by appends, and only have to catch up where an append was made without them.
+    With ``lost`` a member that another worker has moved is given up, and told there; without, it goes on from there.
     """
 
     def __init__(
-        self, pages: Pages, subscriber: Subscriber, members: Iterable[Member], *, inline: bool = False
+        self,
+        pages: Pages,
+        subscriber: Subscriber,
+        members: Iterable[Member],
+        *,
+        inline: bool = False,
+        lost: Callable[[Sequence[Member]], None] | None = None,
     ) -> None:
         self.members = list(members)
         self.inline = inline
@@ -31,6 +38,8 @@ class Cohort:
         self._pages = pages
         self._subscriber = subscriber
         self._joining: list[Member] = []
+        self._lost = lost
+        self._turning = False
 
     @property
     def position(self) -> int:
@@ -56,8 +65,28 @@ class Cohort:
         self.members, self._joining = [], []
         return members
 
+    def sort_out(self) -> None:
+        """Let those go that were given up; while a page is under way, when it is done."""
+        if self._turning:
+            return
+        for member in [*self.members, *self._joining]:
+            if member.given_up:
+                member.gone.set()
+        self.members = [member for member in self.members if not member.given_up]
+        self._joining = [member for member in self._joining if not member.given_up]
+        self.news.set()
+
     async def turn(self, head: int) -> int:
         """Take one page to its end. Returns the position up to which the log is now known."""
+        self._turning = True
+        try:
+            return await self._take_a_page(head)
+        finally:
+            self._turning = False
+            if any(member.given_up for member in [*self.members, *self._joining]):
+                self.sort_out()
+
+    async def _take_a_page(self, head: int) -> int:
         self.members += self._joining
         self._joining = []
         await self._look_again([member for member in self.members if member.doubt is not None])
@@ -107,7 +136,9 @@ class Cohort:
             await self._note(stopped)
         finally:
             self.members = [member for member in self.members if not member.stopped]
-        if fenced:
+        if fenced and self._lost is not None and not self.inline:
+            self._lost(fenced)
+        elif fenced:
             await self._follow_others(fenced)
 
     async def _look_again(self, members: list[Member]) -> None:

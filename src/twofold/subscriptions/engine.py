@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
 from twofold.errors import NotFoundError, StoreError, StoreRefusedError, TwofoldError
@@ -12,6 +12,8 @@ from twofold.store.port import EventStore, Head
 from twofold.subscriptions.checkpoint import Checkpoint
 from twofold.subscriptions.cohort import Cohort
 from twofold.subscriptions.elsewhere import reach_elsewhere
+from twofold.subscriptions.lateness import late_by
+from twofold.subscriptions.leases import Board
 from twofold.subscriptions.member import Member
 from twofold.subscriptions.pages import Pages
 from twofold.subscriptions.patience import backoff_seconds, told
@@ -54,6 +56,7 @@ class Engine:
         self._cohorts: list[Cohort] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
+        self._lost: Callable[[Sequence[Member]], None] | None = None
         self._doubts = 0
         self._head = 0
 
@@ -77,23 +80,63 @@ class Engine:
             if member is not None and checkpoint.position > member.position:
                 member.advance(checkpoint)
 
-    async def start(self) -> None:
-        """Catch up and follow the log in the background, from where the checkpoints stand."""
+    @property
+    def names(self) -> frozenset[str]:
+        """The subscriptions that run here, or have stopped here."""
+        return frozenset(self._members)
+
+    @property
+    def stopped(self) -> frozenset[str]:
+        """Those of them that go no further in this process."""
+        return frozenset(name for name, member in self._members.items() if member.stopped)
+
+    def share(self, lost: Callable[[], None]) -> None:
+        """From now on, give up what another worker has moved, instead of going on from there; ``lost`` hears of it."""
+
+        def given_up(members: Sequence[Member]) -> None:
+            self._give_up([member.name for member in members])
+            lost()
+
+        self._lost = given_up
+
+    async def start(self, names: Collection[str] | None = None) -> None:
+        """Catch up and follow the log in the background, from where the checkpoints stand: all of them, or these."""
         self._stopping.clear()
-        await self._gather()
+        await self._gather(names)
         self._tasks = [asyncio.create_task(self._watch())]
         self._tasks += [asyncio.create_task(self._follow(cohort)) for cohort in self._cohorts]
 
     async def admit(self) -> None:
         """Take up subscriptions that the subscriber has come to want since the start."""
-        if not self._members and not self._tasks:
-            return  # Turned by hand, and not yet: the first step finds them all.
-        new = await self._call(await self._log.head(), besides=self._members)
+        if self._members or self._tasks:  # Turned by hand, and not yet: the first step finds them all.
+            await self.take_up(self._subscriber.interests)
+
+    async def take_up(self, names: Collection[str]) -> None:
+        """Run these too, from where their checkpoints stand."""
+        missing = [name for name in names if name not in self._members and name in self._subscriber.interests]
+        if not missing:
+            return
+        new = await self._call(await self._log.head(), missing)
         self._members |= new
-        cohorts = [Cohort(self._pages(), self._subscriber, members) for members in level(new)]
+        cohorts = self._put_together(new)
         self._cohorts += cohorts
         if self._tasks:
             self._tasks += [asyncio.create_task(self._follow(cohort)) for cohort in cohorts]
+
+    async def give_up(self, names: Collection[str]) -> None:
+        """Finish the pages in hand of these, and run them no longer. Whoever waits for one looks at its checkpoint."""
+        for member in self._give_up(names):
+            await member.gone.wait()
+
+    def _give_up(self, names: Collection[str]) -> list[Member]:
+        members = [self._members.pop(name) for name in names if name in self._members]
+        for member in members:
+            member.give_up()
+            if member.stopped:  # No cohort has it any more.
+                member.gone.set()
+        for cohort in self._cohorts:
+            cohort.sort_out()
+        return members
 
     async def stop(self) -> None:
         """Finish the pages in hand and stop. What has been read beyond them is left to the next start."""
@@ -133,23 +176,25 @@ class Engine:
         if not self.running:
             while await self.step():
                 pass
-        await self.reach(tuple(self._members), head.position, timeout_seconds=timeout_seconds)
+        await self.reach(tuple(self._subscriber.interests), head.position, timeout_seconds=timeout_seconds)
 
     async def reach(self, names: Collection[str], position: int, *, timeout_seconds: float) -> None:
         """Return when all these subscriptions stand at ``position`` or beyond; ``BehindError`` otherwise.
 
-        Woken by the fold itself when it runs here, by looking at the checkpoints when another process runs it.
+        Woken by the fold itself where it runs here, by looking at the checkpoints where another process runs it.
         """
-        if not self._members:
-            head = await self._log.head()
-            await reach_elsewhere(self._subscriber, head, names, position, timeout_seconds=timeout_seconds)
-            return
         clock = asyncio.get_running_loop().time
-        until = clock() + timeout_seconds
+        until, elsewhere = clock() + timeout_seconds, list[str]()
         for name in names:
-            if name not in self._members:
+            if name not in self._subscriber.interests:
                 raise NotFoundError("subscription", name, remedy="Add its read model to App(...).")
-            await self._members[name].reach(position, timeout_seconds=max(until - clock(), 0.0))
+            member = self._members.get(name)
+            left = max(until - clock(), 0.0)
+            if member is None or not await member.reach(position, timeout_seconds=left):
+                elsewhere.append(name)
+        if elsewhere:
+            left = max(until - clock(), 0.0)
+            await reach_elsewhere(self._subscriber, await self._log.head(), elsewhere, position, timeout_seconds=left)
 
     def status(self) -> list[SubscriptionStatus]:
         """Every subscription that runs here, by name, against the newest head and the parked keys that were seen."""
@@ -159,17 +204,35 @@ class Engine:
         """What stopped this subscription here, or is being retried."""
         return self._members[name].error
 
-    async def observe(self) -> list[SubscriptionStatus]:
-        """The same against the head as it is now, also of what other processes run."""
+    async def observe(self, board: Board | None = None) -> list[SubscriptionStatus]:
+        """The same against the head as it is now, and of what other processes run as far as the ``board`` tells."""
+        board = board or Board()
         head = await self._log.head()
         self._learn(head.position)
-        if self._members:
-            with suppress(StoreError):  # What is in the way of the read database is in the status already.
-                await self._see_parked(self._members)
-            return self.status()
-        members = await call_the_roll(self._log, self._subscriber, head, resume=False)
-        await self._see_parked(members)
-        return [members[name].elsewhere(head.position, is_inline=name in self._inline) for name in sorted(members)]
+        others = await self._look_at_others(head)
+        members = self._members | others
+        with suppress(StoreError):  # What is in the way of the read database is in the status already.
+            await self._see_parked(members)
+        found = [
+            others[name].elsewhere(
+                head.position, board.leases.get(name), paused=name in board.paused, is_inline=name in self._inline
+            )
+            if name in others
+            else members[name].status(head.position)
+            for name in sorted(members)
+        ]
+        return [await late_by(self._log, each, owner=board.holder(each.name)) for each in found]
+
+    async def _look_at_others(self, head: Head) -> dict[str, Member]:
+        names = [name for name in self._subscriber.interests if name not in self._members]
+        return await call_the_roll(self._log, self._subscriber, head, names, resume=False) if names else {}
+
+    async def look(self) -> None:
+        """Learn where the log ends, and wake whoever is behind: should news be lost, this is where it is made up for."""
+        self._learn((await self._log.head()).position)
+        for cohort in self._cohorts:
+            if cohort.alive and not cohort.level_with(self._head):
+                cohort.news.set()
 
     async def _see_parked(self, members: Mapping[str, Member]) -> None:
         found = await self._subscriber.parked(tuple(members))
@@ -180,22 +243,26 @@ class Engine:
         """The log reaches at least to here. Others learn it too while one waits, so that the newest counts, whoever knew it."""
         self._head = max(self._head, head)
 
-    async def _gather(self) -> None:
+    async def _gather(self, names: Collection[str] | None = None) -> None:
         head = await self._log.head()
         self._head = head.position
-        self._members = await self._call(head)
-        inline = {name: member for name, member in self._members.items() if name in self._inline}
-        others = {name: member for name, member in self._members.items() if name not in self._inline}
-        self._cohorts = [Cohort(self._pages(), self._subscriber, members) for members in level(others)]
-        self._cohorts += [Cohort(self._pages(), self._subscriber, each, inline=True) for each in level(inline)]
+        self._members = await self._call(head, tuple(self._subscriber.interests) if names is None else names)
+        self._cohorts = self._put_together(self._members)
 
-    async def _call(self, head: Head, besides: Collection[str] = ()) -> dict[str, Member]:
+    async def _call(self, head: Head, names: Collection[str]) -> dict[str, Member]:
         """Members that may be doubtful from the beginning: because of a crash while they were called."""
         doubts = self._doubts
-        members = await call_the_roll(self._log, self._subscriber, head, resume=True, besides=besides)
+        members = await call_the_roll(self._log, self._subscriber, head, names, resume=True)
         for member in members.values():
             member.doubt = object() if self._doubts > doubts else None
         return members
+
+    def _put_together(self, members: Mapping[str, Member]) -> list[Cohort]:
+        """Cohorts of those who stand level; those that appends move are apart."""
+        inline = {name: member for name, member in members.items() if name in self._inline}
+        others = {name: member for name, member in members.items() if name not in self._inline}
+        found = [Cohort(self._pages(), self._subscriber, each, lost=self._lost) for each in level(others)]
+        return found + [Cohort(self._pages(), self._subscriber, each, inline=True) for each in level(inline)]
 
     def _pages(self) -> Pages:
         return Pages(self._log, self._registry, count_max=self._page_max, bytes_max=self._page_bytes_max)

@@ -6,10 +6,13 @@ import asyncio
 import time
 from contextlib import suppress
 
+import msgspec
+
 from twofold.errors import BehindError, TwofoldError
 from twofold.subscriptions.checkpoint import Checkpoint
+from twofold.subscriptions.leases import Lease
 from twofold.subscriptions.note import Note, note_of
-from twofold.subscriptions.status import Meter, State, SubscriptionStatus
+from twofold.subscriptions.status import STALLED_SECONDS, Meter, State, SubscriptionStatus
 
 
 class Member:
@@ -17,7 +20,8 @@ class Member:
 
     ``noted`` is what stopped it before, as it was found beside its checkpoint. While there is a ``doubt`` it may stand
     further back than it seems: each doubt is an object of its own, so that whoever has looked removes only those before.
-    ``parked`` is how many of its keys were parked when somebody last looked.
+    ``parked`` is how many of its keys were parked when somebody last looked. One that is ``given_up`` is run no longer
+    here, and is ``gone`` when its last page is done.
     """
 
     def __init__(self, name: str, types: frozenset[str], checkpoint: Checkpoint, *, noted: Note | None = None) -> None:
@@ -29,6 +33,9 @@ class Member:
         self.error: TwofoldError | None = None
         self.stopped = False
         self.parked = 0
+        self.given_up = False
+        self.gone = asyncio.Event()
+        self._behind_since: float | None = None
         self._void = False
         self._meter = Meter()
         self._waiting: dict[asyncio.Future[None], int] = {}
@@ -40,6 +47,7 @@ class Member:
     def advance(self, checkpoint: Checkpoint) -> None:
         """Stand at this checkpoint, and wake whoever waits for what it holds."""
         self._meter.add(checkpoint.position - self.position)
+        self._behind_since = None
         self.checkpoint = checkpoint
         self.error = None
         if self.doubt is None:
@@ -55,13 +63,23 @@ class Member:
         self.error = error
         self._wake(None)
 
-    async def reach(self, position: int, *, timeout_seconds: float) -> None:
-        """Return as soon as it stands at ``position`` or beyond; ``BehindError`` when it is late or has stopped."""
+    def give_up(self) -> None:
+        """Another worker is to run it. Whoever waits must look there."""
+        self.given_up = True
+        self._wake(None)
+
+    async def reach(self, position: int, *, timeout_seconds: float) -> bool:
+        """Return as soon as it stands at ``position`` or beyond; ``BehindError`` when it is late or has stopped.
+
+        False as soon as it is given up: then another worker moves it.
+        """
         if self._has(position):
-            return
+            return True
         started = time.monotonic()
-        if not self.stopped:
+        if not self.stopped and not self.given_up:
             await self._wait(position, timeout_seconds)
+        if self.given_up and not self._has(position):
+            return False
         if not self._has(position):
             raise BehindError(
                 self.name,
@@ -71,18 +89,23 @@ class Member:
                 reason=f"{'stopped' if self.stopped else 'retrying'}: {self.error.fact}" if self.error else "",
                 remedy=self.error.remedy if self.error and self.stopped else "",  # Nobody waits for one that stopped.
             )
+        return True
 
     def status(self, head: int) -> SubscriptionStatus:
         """How it fares here."""
         return self._status(head, self._state(head), note_of(self.error, self.position) if self.error else None)
 
-    def elsewhere(self, head: int, *, is_inline: bool = False) -> SubscriptionStatus:
-        """How it fares in whatever process runs it, as far as one can see from here. Each append runs what is inline."""
+    def elsewhere(self, head: int, lease: Lease | None, *, paused: bool, is_inline: bool = False) -> SubscriptionStatus:
+        """How it fares in whatever process runs it, as that said last. Each append runs what is inline."""
         if self.stopped or (is_inline and self.position >= head):
             return self.status(head)
         if self.noted is not None and self.noted.position == self.position:
             return self._status(head, "stopped", self.noted)
-        return self._status(head, "elsewhere", None)
+        if lease is None or not lease.is_held:
+            return self._status(head, "paused" if paused else "unattended", None)
+        late = lease.state == "running" and head > self.position
+        found = self._status(head, "catching up" if late else lease.state, None)
+        return msgspec.structs.replace(found, rate=round(lease.rate, 1), error=lease.error)
 
     def _status(self, head: int, state: State, note: Note | None) -> SubscriptionStatus:
         return SubscriptionStatus(
@@ -103,7 +126,12 @@ class Member:
     def _state(self, head: int) -> State:
         if self.error is not None:
             return "stopped" if self.stopped else "retrying"
-        return "catching up" if head > self.position else "running"
+        if head <= self.position:
+            self._behind_since = None
+            return "running"
+        now = time.monotonic()
+        self._behind_since = self._behind_since or now
+        return "stalled" if now - self._behind_since >= STALLED_SECONDS else "catching up"
 
     async def _wait(self, position: int, timeout_seconds: float) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

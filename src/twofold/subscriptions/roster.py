@@ -11,14 +11,13 @@ from twofold.subscriptions.port import Subscriber
 
 
 async def call_the_roll(
-    log: EventStore, subscriber: Subscriber, head: Head, *, resume: bool, besides: Collection[str] = ()
+    log: EventStore, subscriber: Subscriber, head: Head, names: Collection[str], *, resume: bool
 ) -> dict[str, Member]:
-    """A member for each subscription ``besides`` some, before the first event of this log if it never moved.
+    """A member for each of these subscriptions, before the first event of this log if it never moved.
 
     One whose checkpoint the log contradicts is stopped, with both facts. ``resume`` for whoever is going to run them.
     """
     members: dict[str, Member] = {}
-    names = tuple(name for name in subscriber.interests if name not in besides)
     noted = await subscriber.notes(names)
     found = await (subscriber.resume(names) if resume else subscriber.checkpoints(names))
     for name, checkpoint in (dict.fromkeys(names, Checkpoint.start(head)) | dict(found)).items():

@@ -8,6 +8,7 @@ from typing import Any
 
 from twofold.backends.postgres.connection import Connection, Connections, quoted
 from twofold.backends.postgres.generations import drop, enter, generations_of, switch
+from twofold.backends.postgres.leases import PostgresLeases, create_leases
 from twofold.backends.postgres.open_rows import PostgresRows, write_rows
 from twofold.backends.postgres.parked import Undone, forget_parked, let_go, letters_of, parked_of, skipped_of
 from twofold.backends.postgres.questions import Questions, secret_of
@@ -38,6 +39,7 @@ class PostgresReads:
         self._connections = Connections(url, schema, size_max=pool_max, settings=settings)
         self._questions = Questions(url, schema=schema, timeout_seconds=query_seconds, pool_max=pool_max)
         self._schema = schema
+        self.leases = PostgresLeases(self._connections)
 
     async def open(self) -> None:
         try:
@@ -173,6 +175,7 @@ class PostgresReads:
                 "create_skipped",
             ):
                 await connection.execute(_SQL[name])
+            await create_leases(connection)
             await connection.execute(_SQL["create_secrets"])
             await connection.execute(_SQL["make_secret"])
 

@@ -15,6 +15,7 @@ import msgspec
 
 from twofold.backends.sqlite.connection import Database
 from twofold.backends.sqlite.generations import drop, enter, generations_of, switch
+from twofold.backends.sqlite.leases import SqliteLeases
 from twofold.backends.sqlite.migrations import Schema
 from twofold.backends.sqlite.open_rows import SqliteRows, write
 from twofold.backends.sqlite.parked import Undone, forget_parked, let_go, letters_of, parked_of, skipped_of
@@ -62,6 +63,7 @@ class SqliteReads:
         self._strong: frozenset[str] = frozenset()
         self._migrate = migrate
         self._questions = Questions(self.database, timeout_seconds=query_seconds)
+        self.leases = SqliteLeases(self.database)
 
     def keep_strong_in(self, log: Database) -> None:
         """Have strong read models in the log's own database, which somebody else opens: only there do they move with it."""

@@ -1,0 +1,174 @@
+"""What operators wish of subscriptions, and whether it is so by now: pause, resume, step, wait, and rebuilds by workers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+
+import msgspec
+
+from twofold.errors import NotConfirmedError, NotFoundError, StoreRefusedError, TwofoldError
+from twofold.messages import Event, Recorded, Registry
+from twofold.projections.group import Group
+from twofold.projections.model import ReadModel
+from twofold.projections.projector import Projector
+from twofold.projections.sql import SqlProjection
+from twofold.store.criteria import Criteria
+from twofold.store.port import EventStore
+from twofold.subscriptions import Board, Engine, Leases, Verb, Wish
+from twofold.subscriptions.worker import LEASE_SECONDS, worker_id
+
+LOOK_SECONDS = 0.05
+
+
+class Stepped(msgspec.Struct, frozen=True):
+    """What one step did: the subscription went from one position to another over these events; ``error`` is what stopped it."""
+
+    name: str
+    before: int
+    after: int
+    events: Sequence[Recorded[Event]]
+    error: TwofoldError | None = None
+
+
+class Control:
+    """The verbs of ``twofold projections`` that say how subscriptions are to be run.
+
+    Each writes down a wish, which every worker makes so by itself, and then looks whether it is so. ``projector`` gives one
+    for a single subscription; ``nudge`` lets this process's own worker look at once.
+    """
+
+    def __init__(
+        self,
+        log: EventStore,
+        registry: Registry,
+        leases: Leases,
+        groups: Collection[Group],
+        sql_projections: Collection[SqlProjection],
+        *,
+        projector: Callable[[str], Projector],
+        nudge: Callable[[], None],
+    ) -> None:
+        self._log, self._registry, self._leases = log, registry, leases
+        self._projector, self._nudge = projector, nudge
+        self._strong = frozenset(group.name for group in groups if group.strong)
+        self._names: dict[object, str] = {each.name: each.name for each in sql_projections}
+        self._names |= {table: each.name for each in sql_projections for table in each.layout.tables}
+        for group in groups:
+            self._names[group.name] = group.name
+            for each in group.projections:
+                self._names[each.cls] = self._names[each.name] = group.name
+
+    @property
+    def names(self) -> list[str]:
+        """Every subscription of the app."""
+        return sorted(set(self._names.values()))
+
+    def subscription(self, asked: type[ReadModel] | str) -> str:
+        """The subscription of a read model, given as its class, its name or that of its group. ``NotFoundError`` for none."""
+        if asked not in self._names:
+            name = asked if isinstance(asked, str) else asked.__name__
+            raise NotFoundError("read model", name, remedy=f"Those of this app: {', '.join(self.names) or 'none'}.")
+        return self._names[asked]
+
+    async def board(self) -> Board:
+        """Who runs what, and what is wished."""
+        return await self._leases.board()
+
+    async def pause(self, *read_models: type[ReadModel] | str, timeout_seconds: float = 30.0) -> Sequence[str]:
+        """Let nobody follow these until they are resumed; returns when nobody does, with the subscriptions.
+
+        Raises ``NotConfirmedError`` where a worker has not let go in time; the wish stays. ``StoreRefusedError`` for a strong
+        one, which moves with appends.
+        """
+        names = self._asked(read_models)
+        for name in names:
+            if name in self._strong:
+                raise StoreRefusedError(
+                    f"{name} cannot be paused: it is strong, and each append moves it",
+                    reason="strong",
+                    remedy="Pause read models that follow the log by themselves.",
+                )
+            await self._leases.wish(Wish(name, "pause"))
+        await self._until("paused", names, lambda board, name: board.holder(name) is None, timeout_seconds)
+        await self._leases.fence(names)
+        return names
+
+    async def resume(
+        self, *read_models: type[ReadModel] | str, timeout_seconds: float = 2.0
+    ) -> Mapping[str, str | None]:
+        """Let workers follow these again; who does by now, in at most that time. None: no worker has taken it yet."""
+        names = self._asked(read_models)
+        for name in names:
+            await self._leases.unwish(name, ["pause"])
+        with suppress(NotConfirmedError):  # Where no worker runs, none can take it: the caller is told so.
+            await self._until("resumed", names, lambda board, name: board.holder(name) is not None, timeout_seconds)
+        board = await self._leases.board()
+        return {name: board.holder(name) for name in names}
+
+    async def step(self, read_model: type[ReadModel] | str, *, events: int = 1) -> Stepped:
+        """Fold the next so many events of a paused subscription, here and now.
+
+        ``StoreRefusedError`` where it is not paused, or still run by somebody.
+        """
+        name = self.subscription(read_model)
+        board, me = await self._leases.board(), worker_id()
+        if name not in board.paused or not await self._leases.take(me, [name], seconds=LEASE_SECONDS):
+            raise StoreRefusedError(
+                f"{name} is not paused" if name not in board.paused else f"{name} is run by {board.holder(name)}",
+                reason="not-paused",
+                remedy=f"Pause it first: twofold projections pause {name}.",
+            )
+        try:
+            return await self._step(name, events)
+        finally:
+            await self._leases.sign_out(me)
+
+    async def wish_rebuild(self, name: str, code: str, *, switch: bool) -> None:
+        """Let a worker of this code build the next generation of a subscription."""
+        verb: Verb = "rebuild" if switch else "build"
+        await self._leases.wish(Wish(name, verb, code))
+        self._nudge()
+
+    async def unwish_rebuild(self, name: str) -> bool:
+        """Call that off. Whether it was wished."""
+        wished = any(wish.name == name and wish.verb != "pause" for wish in (await self._leases.board()).wishes)
+        await self._leases.unwish(name, ["rebuild", "build"])
+        return wished
+
+    async def _step(self, name: str, events: int) -> Stepped:
+        projector = self._projector(name)
+        engine = Engine(self._log, self._registry, projector, page_max=events)
+        try:
+            start = (await projector.checkpoints([name])).get(name)
+            before = start.position if start is not None else 0
+            types = projector.interests[name]
+            page = await self._log.read(after=before, criteria=Criteria.of(types=types), count_max=events)
+            await engine.step()
+            (status,) = engine.status()
+            told = [each for each in self._registry.page(page.rows) if each.position <= status.position]
+            return Stepped(name, before, status.position, told, engine.error_of(name))
+        finally:
+            await engine.stop()
+
+    async def _until(
+        self, what: str, names: Sequence[str], holds: Callable[[Board, str], bool], timeout_seconds: float
+    ) -> None:
+        """Wait until something holds for each; ``NotConfirmedError`` names one for which it does not in time."""
+        self._nudge()
+        clock = asyncio.get_running_loop().time
+        until = clock() + timeout_seconds
+        while True:
+            board = await self._leases.board()
+            late = [name for name in names if not holds(board, name)]
+            if not late:
+                return
+            if clock() >= until:
+                raise NotConfirmedError(
+                    late[0], what=what, worker=board.holder(late[0]), waited_seconds=timeout_seconds
+                )
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _asked(self, read_models: Sequence[type[ReadModel] | str]) -> list[str]:
+        return list(dict.fromkeys(map(self.subscription, read_models)))

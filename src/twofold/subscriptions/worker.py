@@ -1,0 +1,213 @@
+"""A worker: keeps an engine running what it should run. It looks at the board, again and again, and makes it so."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
+from typing import TypeAlias
+
+from twofold.errors import StoreError
+from twofold.subscriptions.engine import Engine
+from twofold.subscriptions.leases import Board, Leases, Report, Wish
+from twofold.subscriptions.sharing import shares
+from twofold.subscriptions.status import SubscriptionStatus
+
+LEASE_SECONDS = 6.0
+"""How long a lease lasts without being renewed: after a kill, others take over after at most this and one look."""
+
+LOOK_SECONDS = 0.5
+"""How often a worker looks at the board: within this time it does what operators wish, and takes over what is given back."""
+
+Build: TypeAlias = Callable[[Wish], Awaitable[None]]
+"""Builds the next generation as it was wished."""
+
+log = logging.getLogger("twofold.subscriptions")
+
+
+def worker_id() -> str:
+    """Host, process, and something random: another process with the same number is another worker."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+
+
+class Worker:
+    """Runs subscriptions in this process: its share of them (``shared``), or all of them.
+
+    A worker that shares runs what it holds a lease on, and no more of it than is fair (``sharing``); what it has stopped at
+    it leaves to others. One that does not share runs everything whoever else does, and holds leases only so that others see
+    it. Both leave out what is paused. ``codes`` are the fingerprints of the subscriptions that it can ``build``: a rebuild
+    that is wished for one of them is done by whoever of that code takes it first.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        leases: Leases,
+        runnable: Callable[[], Collection[str]],
+        *,
+        shared: bool = False,
+        codes: Mapping[str, str] | None = None,
+        build: Build | None = None,
+        id: str = "",
+        lease_seconds: float = LEASE_SECONDS,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
+        self.id = id or worker_id()
+        self.shared = shared
+        self._engine, self._leases, self._runnable = engine, leases, runnable
+        self._codes, self._build = codes or {}, build
+        self._lease_seconds, self._look_seconds = lease_seconds, look_seconds
+        self._turn = asyncio.Lock()
+        self._soon = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._builds: dict[str, asyncio.Task[None]] = {}
+        self._failed: dict[str, str] = {}
+        if shared:
+            engine.share(self._soon.set)
+
+    @property
+    def running(self) -> bool:
+        return self._task is not None
+
+    async def start(self) -> None:
+        """Take what is to be run here, and go on doing so in the background."""
+        await self._engine.start(())
+        try:
+            await self.look()
+        except BaseException:
+            await self._engine.stop()
+            raise
+        self._task = asyncio.create_task(self._go_on())
+
+    async def stop(self) -> None:
+        """Finish the pages in hand, and give everything back at once."""
+        task, self._task = self._task, None
+        tasks = [*([task] if task is not None else []), *self._builds.values()]
+        for each in tasks:
+            each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)  # Whatever they met, they have said.
+        self._builds.clear()
+        await self._engine.stop()
+        if task is not None:
+            with suppress(StoreError):  # Then the leases end by themselves.
+                await self._leases.sign_out(self.id)
+
+    async def admit(self) -> None:
+        """Run what has come to be runnable since the last look."""
+        if not self.running:
+            await self._engine.admit()
+            return
+        with suppress(StoreError):  # Then the next look does it.
+            await self.look()
+
+    def nudge(self) -> None:
+        """Look at the board soon: something there is another now."""
+        self._soon.set()
+
+    async def look(self) -> None:
+        """Look at the board, and run what is to be run here, and nothing else."""
+        async with self._turn:
+            if self._engine.names:
+                await self._engine.look()
+            known = self._known()
+            board = await self._leases.sign(
+                self.id, known if self.shared else (), self._reports(), seconds=self._lease_seconds
+            )
+            wanted = self._wanted(board, known)
+            await self._leave(board, wanted)
+            await self._take(board, wanted)
+            await self._see_wishes(board)
+
+    def _known(self) -> frozenset[str]:
+        """What could be run here. Where it has stopped, another worker may have the code that does not."""
+        known = frozenset(self._runnable())
+        return known - self._engine.stopped if self.shared else known
+
+    def _wanted(self, board: Board, known: frozenset[str]) -> frozenset[str]:
+        if not self.shared:
+            return known - board.paused
+        plan = shares(board, besides=board.paused)
+        return frozenset(name for name, worker in plan.items() if worker == self.id and name in known)
+
+    async def _leave(self, board: Board, wanted: Collection[str]) -> None:
+        """Run no longer what is another's, or paused, or too much; what was given back is free at once."""
+        held = board.held_by(self.id) - self._builds.keys()
+        running = self._engine.names - (self._engine.stopped if self.shared else frozenset())
+        kept = set(wanted) & held if self.shared else set(wanted)
+        await self._engine.give_up(running - kept)
+        if back := held - set(wanted):
+            await self._leases.give_back(self.id, back)
+        stopped = self._engine.stopped if self.shared else frozenset[str]()
+        await self._engine.give_up([name for name in stopped if board.holder(name) not in (None, self.id)])
+
+    async def _take(self, board: Board, wanted: Collection[str]) -> None:
+        held = board.held_by(self.id)
+        free = [name for name in wanted if board.holder(name) is None]
+        taken = (
+            await self._leases.take(self.id, free, seconds=self._lease_seconds, fence=self.shared)
+            if free
+            else frozenset[str]()
+        )
+        await self._engine.take_up([name for name in wanted if not self.shared or name in held or name in taken])
+
+    async def _see_wishes(self, board: Board) -> None:
+        """Begin the builds that are wished for, unless another worker is at it."""
+        for wish in board.wishes:
+            place = building_of(wish.name)
+            if (
+                self._build is not None
+                and wish.verb != "pause"
+                and wish.code == self._codes.get(wish.name)
+                and wish.name not in board.paused
+                and place not in self._builds
+                and board.holder(place) is None
+                and await self._leases.take(self.id, [place], seconds=self._lease_seconds, fence=False)
+            ):
+                self._builds[place] = asyncio.create_task(self._built(place, wish, self._build))
+
+    async def _built(self, place: str, wish: Wish, build: Build) -> None:
+        """Build as wished. What fails is said as long as this worker lives, and not tried again by it."""
+        try:
+            await build(wish)
+            await self._leases.unwish(wish.name, [wish.verb])
+            await self._leases.give_back(self.id, [place])
+        except Exception as error:  # Whatever it was, it is said in the log and in every status.
+            log.exception("The next generation of %s could not be built", wish.name)
+            self._failed[place] = str(error)
+        else:
+            del self._builds[place]
+        self._soon.set()
+
+    def _reports(self) -> list[Report]:
+        found = [_report(each) for each in self._engine.status()]
+        return found + [
+            Report(place, "stopped" if place in self._failed else "rebuilding", error=self._failed.get(place))
+            for place in self._builds
+        ]
+
+    async def _go_on(self) -> None:
+        while self._task is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._look_seconds):
+                    await self._soon.wait()
+            self._soon.clear()
+            try:
+                await self.look()
+            except StoreError as error:  # The next look comes soon; until then everybody goes on with what he has.
+                log.warning("The worker cannot look at the board: %s", error)
+            except Exception:
+                log.exception("The worker met a bug while it looked at the board; it goes on")
+                await asyncio.sleep(self._look_seconds)
+
+
+def building_of(name: str) -> str:
+    """What a worker holds a lease on while it builds the next generation of a subscription."""
+    return f"{name}@next"
+
+
+def _report(status: SubscriptionStatus) -> Report:
+    return Report(status.name, status.state, status.rate, status.error)

@@ -21,7 +21,7 @@ from twofold.deciders.handling import Handling
 from twofold.deciders.history import History
 from twofold.deciders.receipt import Receipt
 from twofold.deciders.states import States
-from twofold.errors import DefinitionError, InvalidInputError, StoreError, StoreRefusedError, TwofoldError
+from twofold.errors import BehindError, DefinitionError, InvalidInputError, StoreError, StoreRefusedError, TwofoldError
 from twofold.messages import Command, Context, Event, Query, Recorded
 from twofold.messages.codec import validated
 from twofold.messages.naming import snake_name_of
@@ -494,6 +494,7 @@ class _Live:
             self.groups,
             app.parts.sql_projections,
             projector=self._projector_of,
+            reach=self.reach,
             nudge=self.worker.nudge,
         )
         self.builds = Builds(
@@ -622,6 +623,14 @@ class _Live:
 
     async def reach(self, names: Collection[str], position: int, *, timeout_seconds: float) -> None:
         """Return when questions find these read models at ``position`` or beyond; ``BehindError`` otherwise."""
+        try:
+            await self._reach(names, position, timeout_seconds=timeout_seconds)
+        except BehindError as error:
+            with suppress(StoreError):  # Then nobody can say more than that it is late.
+                raise await self.control.explained(error) from error
+            raise
+
+    async def _reach(self, names: Collection[str], position: int, *, timeout_seconds: float) -> None:
         clock = asyncio.get_running_loop().time
         until = clock() + timeout_seconds
         if self.builds.waiting:

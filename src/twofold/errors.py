@@ -185,6 +185,17 @@ class BehindError(TwofoldError):
             remedy=remedy,
         )
 
+    def because(self, reason: str, remedy: str) -> BehindError:
+        """The same error for somebody who knows why."""
+        return BehindError(
+            self.read_model,
+            position=self.position,
+            wanted=self.wanted,
+            waited_seconds=self.waited_seconds,
+            reason=reason,
+            remedy=remedy,
+        )
+
 
 class NotConfirmedError(TwofoldError):
     """A wish was kept, and no worker has made it so in time. ``worker`` is who still runs the subscription, if anybody."""

@@ -33,8 +33,9 @@ def test_help_imports_none_of_what_takes_long() -> None:
 
 def test_the_tree_has_every_command() -> None:
     assert set(leaves(twofold)) == {
-        ("demo",), ("run",), ("send",), ("ask",), ("doctor",), ("streams", "show"), ("streams", "state"),
+        ("demo",), ("run", "worker"), ("send",), ("ask",), ("doctor",), ("streams", "show"), ("streams", "state"),
         ("events", "tail"), ("events", "show"), ("projections", "ls"), ("projections", "rebuild"), ("projections", "switch"), ("projections", "rollback"), ("projections", "cancel"), ("projections", "verify"),
+        ("projections", "pause"), ("projections", "resume"), ("projections", "step"), ("projections", "wait"),
         ("projections", "accept-rewind"), ("dead", "ls"), ("dead", "show"), ("dead", "retry"), ("dead", "skip"),
         ("dead", "export"), ("db", "init"), ("db", "upgrade"), ("db", "current"),
     }  # fmt: skip

@@ -38,7 +38,7 @@ def until_level(terminal: Terminal, position: int) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_running_feeds_the_read_models_and_ends_well_when_told_to(either: Terminal, number: int) -> None:
     either("db", "init")
-    with either.running("run", "--json") as process:
+    with either.running("run", "worker", "--json") as process:
         until_it_runs(process)
         either("send", "OpenAccount", "account_id=1", "owner=ada")
         until_level(either, 1)
@@ -51,7 +51,7 @@ def test_running_feeds_the_read_models_and_ends_well_when_told_to(either: Termin
 def test_what_was_read_when_the_signal_came_is_kept(either: Terminal) -> None:
     for index in range(5):
         either("send", "Deposit", "account_id=1", f"amount={index}")
-    with either.running("run") as process:
+    with either.running("run", "worker") as process:
         until_it_runs(process)
         process.terminate()
         process.communicate(timeout=30)

@@ -56,7 +56,7 @@ def test_a_dry_run_says_how_much_it_is_and_builds_nothing(bank: Terminal) -> Non
 def test_what_is_built_to_wait_is_listed_and_switched(bank: Terminal) -> None:
     done = bank("projections", "rebuild", "account_view", "--switch", "manual")
     assert "waits: twofold projections switch account_view" in done.err
-    assert "rebuilding 100 %" in bank("projections", "ls").out
+    assert "next one 100%" in bank("projections", "ls").out
     (found,) = bank("projections", "ls", "--json").answer
     assert found["building"] == {"generation": 2, "position": 3}
     assert bank("projections", "switch", "account_view").code == 0

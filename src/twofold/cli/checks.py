@@ -97,15 +97,18 @@ def refusal(error: StoreError) -> Finding:
 def _read_model(status: SubscriptionStatus) -> Finding:
     name = f"read model {status.name}"
     if status.state == "held":
-        again = f"Start twofold run, or run twofold projections rebuild {status.name}."
+        again = f"Start twofold run worker, or run twofold projections rebuild {status.name}."
         return Finding(name, "warn", f"held at position {status.position}: {status.error}", again)
     if status.error:
         return Finding(
             name, "bad", f"{status.state} at position {status.position}: {status.error}", "Mend what it names."
         )
+    if status.state == "paused":
+        again = f"Go on: twofold projections resume {status.name}."
+        return Finding(name, "warn", f"paused by an operator at position {status.position}", again)
     if status.lag:
         fact = f"{status.lag} events behind (position: {status.position}, head: {status.head})"
-        return Finding(name, "warn", fact, "Start twofold run, or see whether it is running.")
+        return Finding(name, "warn", fact, "Start twofold run worker, or see whether it is running.")
     return Finding(name, "ok", f"level with the log at position {status.position}")
 
 

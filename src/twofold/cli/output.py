@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from twofold.cli.exits import BROKEN_PIPE
 from twofold.cli.plain import printable
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def note(text: str, *, as_json: bool) -> None:
@@ -35,14 +40,36 @@ def write_json(value: object) -> None:
 
 def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table for people; into a pipe it is as wide as it needs to be."""
+    _print(table_of(columns, rows))
+
+
+def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """A table for people, to be shown."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for row in rows:
         table.add_row(*(Text(cell(value)) for value in row))
+    return table
+
+
+@contextmanager
+def screen(*, on: bool) -> Generator[Callable[[Table], None]]:
+    """Shows tables: on a terminal each in place of the one before, where that is wanted; elsewhere one after the other."""
+    if not (on and sys.stdout.isatty()):
+        yield _print
+        return
+    from rich.live import Live
+
+    with Live(auto_refresh=False) as live:
+        yield lambda table: live.update(table, refresh=True)
+
+
+def _print(table: Table) -> None:
+    from rich.console import Console
+
     console = Console(width=None if sys.stdout.isatty() else 10_000, highlight=False)
     with console.capture() as captured:
         console.print(table)

@@ -13,6 +13,8 @@ import msgspec
 
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_SPAN = re.compile(rf"({_SECONDS.pattern})(ms|s|m|h|)")
+_UNITS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def position(text: str) -> int:
@@ -50,3 +52,11 @@ def seconds(text: str) -> float:
     if not _SECONDS.fullmatch(text):
         raise click.BadParameter(f"{text!r} is not a number of seconds. Write 5 or 0.5.")
     return float(text)
+
+
+def span(text: str) -> float:
+    """A time with its unit, in seconds: ``500ms``, ``5s``, ``2m``, ``1h``; a bare number is seconds."""
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        raise click.BadParameter(f"{text!r} is no time. Write 500ms, 5s, 2m or 1h.")
+    return float(found[1]) * _UNITS[found[3]]

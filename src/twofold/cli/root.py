@@ -30,6 +30,13 @@ PROJECTIONS = {
     "switch": (f"{_COMMANDS}.projections_switch", "Let what was built to wait take its place."),
     "rollback": (f"{_COMMANDS}.projections_rollback", "Go back to what served before the last switch."),
     "cancel": (f"{_COMMANDS}.projections_cancel", "Give up what is being built."),
+    "pause": (f"{_COMMANDS}.projections_pause", "Let nobody follow the log for a read model."),
+    "resume": (f"{_COMMANDS}.projections_resume", "Let workers follow it again."),
+    "step": (f"{_COMMANDS}.projections_step", "Fold the next events of a paused read model."),
+    "wait": (f"{_COMMANDS}.projections_wait", "Wait until read models have reached the head."),
+}
+RUN = {
+    "worker": (f"{_COMMANDS}.run_worker", "Run a share of the app's read models until told to stop."),
 }
 DEAD = {
     "ls": (f"{_COMMANDS}.dead_ls", "The parked keys, and what could not be folded."),
@@ -45,7 +52,6 @@ DB = {
 }
 ROOT = {
     "demo": (f"{_COMMANDS}.demo", "A real shop and a co-op, live: commands in, answers out."),
-    "run": (f"{_COMMANDS}.run", "Run the app's read models until told to stop."),
     "send": (f"{_COMMANDS}.send", "Send a command."),
     "ask": (f"{_COMMANDS}.ask", "Ask a query."),
     "doctor": (f"{_COMMANDS}.doctor", "Check database, settings, versions and read models."),
@@ -58,9 +64,10 @@ Exit codes: 0 done, 1 the answer is no, 2 usage or environment, 3 not found, 4 c
 
 twofold = common(group("twofold", "CQRS with event sourcing: one log, and folds of it.", ROOT))
 twofold.epilog = EPILOG
+twofold.add_command(group("run", "Run what works in the background.", RUN))
 twofold.add_command(group("streams", "Look at one stream.", STREAMS))
 twofold.add_command(group("events", "Look at the log.", EVENTS))
-twofold.add_command(group("projections", "Look at the read models, and build them anew.", PROJECTIONS))
+twofold.add_command(group("projections", "Look at the read models, and say how they are run and built.", PROJECTIONS))
 twofold.add_command(group("dead", "Parked keys of read models: look, retry, skip.", DEAD))
 twofold.add_command(group("db", "Install and upgrade the database.", DB))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from typing import Protocol
 
 import msgspec
 
-from twofold.errors import NotConfirmedError, NotFoundError, StoreRefusedError, TwofoldError
+from twofold.errors import BehindError, NotConfirmedError, NotFoundError, StoreRefusedError, TwofoldError
 from twofold.messages import Event, Recorded, Registry
 from twofold.projections.group import Group
 from twofold.projections.model import ReadModel
@@ -20,6 +21,12 @@ from twofold.subscriptions import Board, Engine, Leases, Verb, Wish
 from twofold.subscriptions.worker import LEASE_SECONDS, worker_id
 
 LOOK_SECONDS = 0.05
+
+
+class Reach(Protocol):
+    """Returns when questions find these subscriptions at ``position`` or beyond; ``BehindError`` otherwise."""
+
+    async def __call__(self, names: Collection[str], position: int, *, timeout_seconds: float) -> None: ...
 
 
 class Stepped(msgspec.Struct, frozen=True):
@@ -48,10 +55,11 @@ class Control:
         sql_projections: Collection[SqlProjection],
         *,
         projector: Callable[[str], Projector],
+        reach: Reach,
         nudge: Callable[[], None],
     ) -> None:
         self._log, self._registry, self._leases = log, registry, leases
-        self._projector, self._nudge = projector, nudge
+        self._projector, self._reach, self._nudge = projector, reach, nudge
         self._strong = frozenset(group.name for group in groups if group.strong)
         self._names: dict[object, str] = {each.name: each.name for each in sql_projections}
         self._names |= {table: each.name for each in sql_projections for table in each.layout.tables}
@@ -75,6 +83,20 @@ class Control:
     async def board(self) -> Board:
         """Who runs what, and what is wished."""
         return await self._leases.board()
+
+    async def explained(self, error: BehindError) -> BehindError:
+        """The same error with the reason, where an operator has paused it or nobody runs it."""
+        name = error.read_model
+        board = await self._leases.board()
+        if error.reason or (name not in board.paused and board.holder(name)):
+            return error
+        paused = name in board.paused
+        return error.because(
+            "paused by an operator" if paused else "run by nobody",
+            f"Go on: twofold projections resume {name}."
+            if paused
+            else "Start twofold run worker, or App(background=True).",
+        )
 
     async def pause(self, *read_models: type[ReadModel] | str, timeout_seconds: float = 30.0) -> Sequence[str]:
         """Let nobody follow these until they are resumed; returns when nobody does, with the subscriptions.
@@ -106,6 +128,16 @@ class Control:
             await self._until("resumed", names, lambda board, name: board.holder(name) is not None, timeout_seconds)
         board = await self._leases.board()
         return {name: board.holder(name) for name in names}
+
+    async def wait(
+        self, *read_models: type[ReadModel] | str, position: int | None = None, timeout_seconds: float = 30.0
+    ) -> None:
+        """Return when these, or all, stand at a position or beyond: without one at the head as it is now.
+
+        ``BehindError`` for one that is late.
+        """
+        wanted = (await self._log.head()).position if position is None else position
+        await self._reach(self._asked(read_models or self.names), wanted, timeout_seconds=timeout_seconds)
 
     async def step(self, read_model: type[ReadModel] | str, *, events: int = 1) -> Stepped:
         """Fold the next so many events of a paused subscription, here and now.

@@ -9,7 +9,7 @@ import msgspec
 from twofold.errors import NotFoundError, StoreRefusedError
 from twofold.messages import Registry
 from twofold.projections.builds import Builds
-from twofold.projections.deployment import Deployment
+from twofold.projections.deployment import Deployment, code_of
 from twofold.projections.estimate import Estimate, estimate
 from twofold.projections.generations import Generation, Switch, subscription_of
 from twofold.projections.group import Group
@@ -75,6 +75,10 @@ class Rollout:
             raise _not_beside(name, "a SQL projection", self._by_sql[name].layout.tables)
         known = sorted({*self._groups, *self._by_sql, *(p.name for g in self._groups.values() for p in g.projections)})
         raise NotFoundError("read model", name, remedy=f"Those of this app: {', '.join(known) or 'none'}.")
+
+    def code(self, name: str) -> str:
+        """The fingerprint of this code's folds of a subscription."""
+        return code_of(self._groups[name])
 
     async def rebuild(
         self, name: str, *, switch: bool = True, verify: bool = False, tell: Tell = lambda progress: None

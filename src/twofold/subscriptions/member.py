@@ -103,8 +103,9 @@ class Member:
             return self._status(head, "stopped", self.noted)
         if lease is None or not lease.is_held:
             return self._status(head, "paused" if paused else "unattended", None)
-        late = lease.state == "running" and head > self.position
-        found = self._status(head, "catching up" if late else lease.state, None)
+        moves = lease.state in ("running", "catching up")  # Which of them, is known here better than when it was said.
+        late: State = "catching up" if head > self.position else "running"
+        found = self._status(head, late if moves else lease.state, None)
         return msgspec.structs.replace(found, rate=round(lease.rate, 1), error=lease.error)
 
     def _status(self, head: int, state: State, note: Note | None) -> SubscriptionStatus:

@@ -23,7 +23,8 @@ HELP = """Build read models anew from the log, in tables beside those that serve
 
 Everything goes on meanwhile. It may be stopped at any moment (Ctrl-C, a kill, a crash) and goes on where it was when it is
 run again. What served is kept beside: twofold projections rollback. With --switch manual what was built waits for twofold
-projections switch. Read models that share a checkpoint are built together.
+projections switch. Read models that share a checkpoint are built together. With --detach a running worker of this code does
+it, and goes on with it when another one is killed.
 """
 
 
@@ -40,11 +41,19 @@ projections switch. Read models that share a checkpoint are built together.
     show_default=True,
     help="When it takes its place.",
 )
+@click.option("--detach", is_flag=True, help="Let a worker do it, and return.")
 @settings_of
-def command(settings: Settings, names: tuple[str, ...], every: bool, dry_run: bool, verify: bool, switch: str) -> None:
+def command(
+    settings: Settings, names: tuple[str, ...], every: bool, dry_run: bool, verify: bool, switch: str, detach: bool
+) -> None:
     if every == bool(names):
         raise click.UsageError("Name the read models, or say --all.")
+    if detach and (dry_run or verify):
+        raise click.UsageError("With --detach there is no --dry-run and no --verify.")
     app = app_for(settings)
+    if detach:
+        show_wished(run_fast(wish(app, names, switch=switch == "auto")), as_json=settings.json)
+        return
     if dry_run:
         show_estimates(run_fast(estimates(app, names)), as_json=settings.json)
         return
@@ -61,6 +70,25 @@ async def rebuild(app: App, names: tuple[str, ...], told: Reports, *, switch: bo
     """Those with these names, or all."""
     async with opened_app(app) as started:
         return await started.rebuild(*(names or started.rollout.names), switch=switch, verify=verify, tell=told)
+
+
+async def wish(app: App, names: tuple[str, ...], *, switch: bool) -> list[str]:
+    """Let workers of this code build these, or all."""
+    async with opened_app(app) as started:
+        rollout = started.rollout
+        asked = list(dict.fromkeys(map(rollout.group, names or rollout.names)))
+        for name in asked:
+            await started.control.wish_rebuild(name, rollout.code(name), switch=switch)
+        return asked
+
+
+def show_wished(names: list[str], *, as_json: bool) -> None:
+    """Say what workers are to do."""
+    if as_json:
+        write_json([{"name": name, "state": "wished"} for name in names])
+        return
+    for name in names:
+        note(f"A worker of this code builds {name}: see twofold projections ls.", as_json=False)
 
 
 async def estimates(app: App, names: tuple[str, ...]) -> list[Estimate]:

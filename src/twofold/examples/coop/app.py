@@ -1,4 +1,4 @@
-"""Everything put together: ``twofold run --app twofold.examples.coop.app:app``."""
+"""Everything put together: ``twofold run worker --app twofold.examples.coop.app:app``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything put together: ``twofold run --app twofold.examples.shop.app:app``."""
+"""Everything put together: ``twofold run worker --app twofold.examples.shop.app:app``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``twofold run``: the app's read models follow the log in this process, until it is told to stop."""
+"""``twofold run worker``: this process takes its share of the app's read models, until it is told to stop."""
 
 from __future__ import annotations
 
@@ -25,17 +25,29 @@ class Notes(logging.Handler):
         note(self.format(record), as_json=self._as_json)
 
 
+HELP = """Run this process's share of the app's read models until SIGTERM or Ctrl-C; what is in hand is finished first.
+
+Start any number of them, on any number of machines against one PostgreSQL. Each read model is run by one worker at a time,
+which holds a lease on it. What a worker gives back when it stops is taken over at once, what a killed one held when its lease
+ends. Pauses and rebuilds that operators wish for are done by the workers.
+"""
+
+
 @common
-@click.command("run", help="Run the app's read models until SIGTERM or Ctrl-C; what is in hand is finished first.")
+@click.command("worker", short_help="Run a share of the app's read models.", help=HELP)
 @settings_of
 def command(settings: Settings) -> None:
-    app = app_for(settings).at(background=True)
+    app = app_for(settings).at(background="shared")
     logging.basicConfig(level=logging.INFO, handlers=[Notes(as_json=settings.json)])
 
     async def follow() -> None:
         running = asyncio.create_task(app.run())
         await asyncio.sleep(0)  # It begins by listening for the signals; only then may anybody be told that it runs.
-        note(f"{len(app.parts.projections)} read models follow {app.url}; Ctrl-C stops", as_json=settings.json)
+        count = len(app.parts.projections) + len(app.parts.sql_projections)
+        note(
+            f"a worker for {count} read model{'' if count == 1 else 's'} follows {app.url}; Ctrl-C stops",
+            as_json=settings.json,
+        )
         await running
 
     run_fast(follow())

@@ -67,7 +67,7 @@ def document_of(
 ) -> dict[str, object]:
     """What programs are told of a subscription."""
     standing = standings.get(each.name)
-    document: dict[str, object] = msgspec.structs.asdict(each) | {"eta_seconds": each.eta_seconds}
+    document: dict[str, object] = {**msgspec.structs.asdict(each), "eta_seconds": each.eta_seconds}
     if each.name in fingerprints:
         document["fingerprint"] = fingerprints[each.name]
     if standing is not None:

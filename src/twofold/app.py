@@ -50,7 +50,7 @@ from twofold.store.criteria import EVERYTHING, Criteria
 from twofold.store.limits import checked_criteria, checked_stream, checked_version
 from twofold.store.port import EventStore, Head
 from twofold.subscriptions import Engine, SubscriptionStatus, Wish, Worker, reach_elsewhere
-from twofold.subscriptions.worker import building_of
+from twofold.subscriptions.worker import LEASE_SECONDS, building_of
 from twofold.work import Work
 
 A = TypeVar("A")
@@ -80,6 +80,7 @@ class Settings(msgspec.Struct, frozen=True):
     query_seconds: float
     parked_max: int
     rebuild: Rebuilding
+    lease_seconds: float
 
 
 class App:
@@ -95,6 +96,7 @@ class App:
     next one stops it. With 0 it stops at the first.
     With ``rebuild="auto"`` what other code has made is built anew in the background while it serves; with ``"manual"``
     it is only when somebody asks for it: a changed definition is refused at start, changed folds go on over the rows.
+    A worker that is gone without a word is replaced after at most ``lease_seconds`` and one look at the leases.
 
     Use it as ``async with app:``. Raises ``DefinitionError`` at once for any mistake in its parts.
     """
@@ -115,6 +117,7 @@ class App:
         query_seconds: float = 30.0,
         parked_max: int = 100,
         rebuild: Rebuilding = "auto",
+        lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         self.parts: Parts = sort_parts(parts)
         self.registry = self.parts.registry
@@ -130,6 +133,7 @@ class App:
             query_seconds,
             parked_max,
             rebuild,
+            lease_seconds,
         )
         self._live: _Live | None = None
 
@@ -392,6 +396,11 @@ class App:
         return await self._started.status()
 
     @property
+    def worker_id(self) -> str:
+        """Who this process is among the workers: the ``owner`` of what it runs."""
+        return self._started.worker.id
+
+    @property
     def control(self) -> Control:
         """How read models are to be run: paused, resumed, stepped through, or built anew by a worker."""
         return self._started.control
@@ -486,6 +495,7 @@ class _Live:
             shared=app.settings.background == "shared",
             codes={group.name: code_of(group) for group in self.groups if not group.strong},
             build=self._build,
+            lease_seconds=app.settings.lease_seconds,
         )
         self.control = Control(
             rooms.log,

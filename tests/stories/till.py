@@ -7,7 +7,7 @@ import itertools
 import zlib
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from twofold import Aggregate, App, Command, Event, Key, ReadModel, by, decide, decides, evolve
 
@@ -78,8 +78,21 @@ class SalesByAmount(ReadModel):
         self.count += 1
 
 
-def shop(url: str, reads: str | None = None, *, background: bool = True) -> App:
-    return App(Till, move_cash, TillView, SalesByAmount, store=url, reads=reads, background=background)
+LEASE_SECONDS = 0.4
+"""Of the workers here: they are killed and frozen all the time."""
+
+
+def shop(url: str, reads: str | None = None, *, background: bool | Literal["shared"] = True) -> App:
+    return App(
+        Till,
+        move_cash,
+        TillView,
+        SalesByAmount,
+        store=url,
+        reads=reads,
+        background=background,
+        lease_seconds=LEASE_SECONDS,
+    )
 
 
 def command_of(command_id: str) -> Command:
@@ -138,3 +151,14 @@ async def _rebuild(said: Connection, url: str) -> None:
     async with shop(url, background=False) as app:
         while True:
             await app.rebuild(TillView, SalesByAmount, tell=lambda progress: said.send(progress.number))
+
+
+def follow(said: Connection, url: str, background: bool | Literal["shared"]) -> None:
+    """Be a worker, or run everything, without end; say who one is."""
+    asyncio.run(_follow(said, url, background))
+
+
+async def _follow(said: Connection, url: str, background: bool | Literal["shared"]) -> None:
+    async with shop(url, background=background) as app:
+        said.send(app.worker_id)
+        await asyncio.Event().wait()

@@ -54,13 +54,14 @@ class Worker:
         build: Build | None = None,
         id: str = "",
         lease_seconds: float = LEASE_SECONDS,
-        look_seconds: float = LOOK_SECONDS,
+        look_seconds: float | None = None,
     ) -> None:
         self.id = id or worker_id()
         self.shared = shared
         self._engine, self._leases, self._runnable = engine, leases, runnable
         self._codes, self._build = codes or {}, build
-        self._lease_seconds, self._look_seconds = lease_seconds, look_seconds
+        self._lease_seconds = lease_seconds
+        self._look_seconds = min(LOOK_SECONDS, lease_seconds / 4) if look_seconds is None else look_seconds
         self._turn = asyncio.Lock()
         self._soon = asyncio.Event()
         self._task: asyncio.Task[None] | None = None

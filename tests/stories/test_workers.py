@@ -68,6 +68,11 @@ def owners(board: Board) -> list[str | None]:
     return [board.holder(name) for name in NAMES]
 
 
+def taken_from(worker: str) -> Callable[[Board], bool]:
+    """Whether others run everything."""
+    return lambda board: worker not in owners(board) and None not in owners(board)
+
+
 async def write(app: App, numbers: Iterator[int]) -> None:
     commands = (command_of(f"c-{next(numbers)}") for _ in range(COMMANDS))
     await asyncio.gather(*(app.send(command) for command in commands))
@@ -116,7 +121,7 @@ async def test_a_worker_that_is_frozen_beyond_its_lease_is_late_when_it_wakes_up
                 await asyncio.sleep(chance.uniform(0, 0.02))
                 frozen.send(signal.SIGSTOP)
                 await writing
-                await until(app, lambda board, id=frozen.id: id not in owners(board) and None not in owners(board))
+                await until(app, taken_from(frozen.id))
                 await app.control.wait(timeout_seconds=60)
                 frozen.send(signal.SIGCONT)
                 await write(app, numbers)

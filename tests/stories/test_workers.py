@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from itertools import count
 from multiprocessing.connection import Connection
@@ -49,7 +49,7 @@ def hired(store: str, background: bool | Literal["shared"] = "shared") -> Hand:
 
 
 @contextmanager
-def crew(store: str, size: int) -> Iterator[list[Hand]]:
+def crew(store: str, size: int) -> Generator[list[Hand]]:
     """So many workers; whoever is in the list at the end is dismissed."""
     hands = [hired(store) for _ in range(size)]
     try:

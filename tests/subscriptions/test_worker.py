@@ -247,6 +247,13 @@ async def test_a_build_that_fails_is_said_and_not_tried_again_by_this_worker(cre
     await worker.look()
     lease = (await crew.leases.board()).leases["a@next"]
     assert (tried, lease.state, lease.error) == (["a"], "stopped", "no room is left")
+    await crew.leases.unwish("a", ["rebuild"])
+    await worker.look()
+    assert (await crew.leases.board()).holder("a@next") is None
+    await crew.leases.wish(Wish("a", "rebuild", "code"))
+    await worker.look()
+    while len(tried) < 2:
+        await asyncio.sleep(0)
 
 
 async def _checkpoint(crew: Crew) -> Checkpoint:

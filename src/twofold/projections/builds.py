@@ -126,30 +126,33 @@ class Builds:
         Raises the ``FoldError`` of an event that no key can be parked for, what ``check`` raises, ``StoreRefusedError``
         for a build that is cancelled meanwhile, and the databases' errors.
         """
-        async with self._turn:
-            generation = await self._deployment.begin(plan)
-            rebuild = Rebuild(
-                self._log,
-                self._registry,
-                self._reads,
-                plan.group,
-                generation,
-                parked_max=self._parked_max,
-                skipped=await self._reads.skipped([each.name for each in plan.group.projections]),
-                tell=tell,
-                brake=lambda: asyncio.sleep(REST_SECONDS),
-            )
-            try:
-                await rebuild.catch_up()
-                if check is not None:
-                    await check(rebuild.beside)
-                if not switch:
-                    return generation
-                await rebuild.switch(plan.old)
-            finally:
-                await rebuild.close()
-            await self._release(plan.group.name)
-            await self._deployment.tidy(plan.group, keep=plan.old)
+        async with self._turn, self._worker.building(plan.group.name):
+            return await self._built(plan, switch=switch, tell=tell, check=check)
+
+    async def _built(self, plan: Plan, *, switch: bool, tell: Tell, check: Check | None) -> Generation:
+        generation = await self._deployment.begin(plan)
+        rebuild = Rebuild(
+            self._log,
+            self._registry,
+            self._reads,
+            plan.group,
+            generation,
+            parked_max=self._parked_max,
+            skipped=await self._reads.skipped([each.name for each in plan.group.projections]),
+            tell=tell,
+            brake=lambda: asyncio.sleep(REST_SECONDS),
+        )
+        try:
+            await rebuild.catch_up()
+            if check is not None:
+                await check(rebuild.beside)
+            if not switch:
+                return generation
+            await rebuild.switch(plan.old)
+        finally:
+            await rebuild.close()
+        await self._release(plan.group.name)
+        await self._deployment.tidy(plan.group, keep=plan.old)
         return msgspec.structs.replace(generation, state="active")
 
     async def _build_all(self, plans: Sequence[Plan]) -> None:
@@ -163,8 +166,15 @@ class Builds:
             self._one_is_done = asyncio.Event()
 
     async def _build(self, plan: Plan) -> None:
+        """As planned, unless another process has done so, or does so at this moment."""
         name = plan.group.name
-        await self.build(plan, tell=lambda progress: self._waiting.update({name: _said(plan, _percent(progress))}))
+
+        def tell(progress: Progress) -> None:
+            self._waiting[name] = _said(plan, _percent(progress))
+
+        async with self._turn, self._worker.building(name):
+            if not await self._is_served(name):
+                await self._built(plan, switch=True, tell=tell, check=None)
         log.info("%s", _said(plan, "serves"))
 
     async def _look(self) -> None:

@@ -7,8 +7,8 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import TypeAlias
 
 from twofold.errors import StoreError
@@ -105,6 +105,24 @@ class Worker:
         with suppress(StoreError):  # Then the next look does it.
             await self.look()
 
+    @asynccontextmanager
+    async def building(self, name: str) -> AsyncGenerator[None]:
+        """Hold the lease on a build for the length of the block, once nobody else does: so it is seen, and nobody begins it too."""
+        place = building_of(name)
+        if place in self._builds:  # It is held, and given back when the wish is done.
+            yield
+            return
+        while not await self._leases.take(self.id, [place], seconds=self._lease_seconds, fence=False):  # noqa: ASYNC110 - another process ends it
+            await asyncio.sleep(self._look_seconds)
+        renewing = asyncio.create_task(self._renew(place))
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)  # It only waited.
+            with suppress(StoreError):  # Then it ends by itself.
+                await self._leases.give_back(self.id, [place])
+
     def nudge(self) -> None:
         """Look at the board soon: something there is another now."""
         self._soon.set()
@@ -156,7 +174,11 @@ class Worker:
         await self._engine.take_up([name for name in wanted if not self.shared or name in held or name in taken])
 
     async def _see_wishes(self, board: Board) -> None:
-        """Begin the builds that are wished for, unless another worker is at it."""
+        """Begin the builds that are wished for, unless another worker is at it; forget those that failed and were called off."""
+        wished = {building_of(wish.name) for wish in board.wishes if wish.verb != "pause"}
+        for place in self._failed.keys() - wished:
+            del self._failed[place], self._builds[place]
+            await self._leases.give_back(self.id, [place])
         for wish in board.wishes:
             place = building_of(wish.name)
             if (
@@ -182,6 +204,12 @@ class Worker:
         else:
             del self._builds[place]
         self._soon.set()
+
+    async def _renew(self, place: str) -> None:
+        while True:
+            await asyncio.sleep(self._lease_seconds / 3)
+            with suppress(StoreError):  # If it is over by then, whoever takes it is fenced by the checkpoint as always.
+                await self._leases.take(self.id, [place], seconds=self._lease_seconds, fence=False)
 
     def _reports(self) -> list[Report]:
         found = [_report(each) for each in self._engine.status()]

@@ -67,6 +67,7 @@ class Worker:
         self._task: asyncio.Task[None] | None = None
         self._builds: dict[str, asyncio.Task[None]] = {}
         self._failed: dict[str, str] = {}
+        self._is_blind = False
         if shared:
             engine.share(self._soon.set)
 
@@ -226,8 +227,11 @@ class Worker:
             self._soon.clear()
             try:
                 await self.look()
+                self._is_blind = False
             except StoreError as error:  # The next look comes soon; until then everybody goes on with what he has.
-                log.warning("The worker cannot look at the board: %s", error)
+                if not self._is_blind:
+                    log.warning("The worker cannot look at the board: %s", error)
+                self._is_blind = True
             except Exception:
                 log.exception("The worker met a bug while it looked at the board; it goes on")
                 await asyncio.sleep(self._look_seconds)

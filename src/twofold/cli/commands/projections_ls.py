@@ -81,7 +81,7 @@ def row_of(each: SubscriptionStatus) -> list[object]:
     if each.building is not None:
         state += f" {each.building:.0%}" if state == "rebuilding" else f", next one {each.building:.0%}"
     late = f"{each.lag_seconds or 0.0:.1f} s" if each.lag else None
-    rate = f"{each.rate:,.0f}/s" if each.rate >= 0.5 else None
+    rate = f"{each.rate:,.0f}/s" if each.rate >= 1 else None
     owner = each.owner.rpartition(":")[0] if each.owner else None
     return [
         each.name, each.generation, state, each.position, each.head, each.lag, late, rate, each.parked, owner,

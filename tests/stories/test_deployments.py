@@ -391,3 +391,37 @@ async def look(store: str, enough: asyncio.Event, counts: list[int]) -> None:
         while not enough.is_set():
             counts.append(plain.execute("select count(*) from totals").fetchone()[0])
             await asyncio.sleep(0)
+
+
+async def test_workers_of_new_code_build_what_they_need_and_those_of_old_code_let_go(store: str) -> None:
+    await fill(store)
+    old = app(store, Totals).at(background="shared")
+    new = [app(store, DoubledTotals).at(background="shared") for _ in range(2)]
+    async with old:
+        await old.control.wait(timeout_seconds=60)
+        async with new[0], new[1]:
+            for each in new:
+                await each.builds_done()
+            assert [number for number, state in await numbers_of(old) if state == "active"] == [2], (
+                "built once, not twice"
+            )
+            receipt = await old.send(Add(list_id="l-1", amount=5))
+            assert await new[0].ask(TotalOf(list_id="l-1"), after=receipt, wait_seconds=60) == 300
+            board = await new[0].control.board()
+            assert (board.holder("totals"), list(board.wishes)) in [(each.worker_id, []) for each in new]
+            (status,) = await old.status()
+            assert status.state in ("held", "stopped", "running")
+
+
+async def test_a_rebuild_that_only_other_code_can_do_waits_for_a_worker_that_has_it(store: str) -> None:
+    await fill(store)
+    async with app(store, DoubledTotals).at(background=False) as door:
+        await door.control.wish_rebuild("totals", door.rollout.code("totals"), switch=True)
+        async with app(store, Totals).at(background="shared") as old:
+            await old.control.wait(timeout_seconds=60)
+            assert len((await old.control.board()).wishes) == 1
+        async with app(store, DoubledTotals).at(background="shared") as new:
+            while (await new.control.board()).wishes:
+                await asyncio.sleep(0.01)
+            await new.control.wait(timeout_seconds=60)
+            assert await new.ask(TotalOf(list_id="l-1")) == 290

@@ -31,7 +31,7 @@ log = logging.getLogger("twofold.projections")
 REST_SECONDS = 0.001
 """Between two pages, so that whatever else this process does has its turn."""
 
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 1.0
 """How often somebody who waits looks whether another process has built it."""
 
 

@@ -2,7 +2,7 @@
 
 what is said        Command, Event, Query, Key, Tag, Indexed, Searchable, stored_as, upcasts
 commands → events   Aggregate, Boundary, decide, decides, by, evolve, snapshots, Rejected
-events → rows       ReadModel, evolve, indexed, by, grouped, strong, keeps_rows, REMOVED
+events → rows       ReadModel, evolve, indexed, by, grouped, strong, keeps_rows, REMOVED; App.rows: RowChange, AllRows
 questions → answers answers, Reader, Page, Answer
 all together        App, Receipt; twofold.sync for scripts; twofold.testing for tests
 what went wrong     TwofoldError and everything below it, in twofold.errors
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from twofold.app import App
     from twofold.deciders import Aggregate, Boundary, Receipt, decide, decides, snapshots
-    from twofold.errors import BehindError, ConflictError, NotFoundError, Rejected, TwofoldError
+    from twofold.errors import BehindError, ConflictError, FeedBrokenError, NotFoundError, Rejected, TwofoldError
     from twofold.messages import (
         Command,
         Event,
@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     )
     from twofold.projections import (
         REMOVED,
+        AllRows,
         ReadModel,
         Removed,
+        RowChange,
         SetProjection,
         Writer,
         grouped,
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = [
     "REMOVED",
     "Aggregate",
+    "AllRows",
     "Answer",
     "App",
     "BehindError",
@@ -60,6 +63,7 @@ __all__ = [
     "ConflictError",
     "Criteria",
     "Event",
+    "FeedBrokenError",
     "Indexed",
     "Key",
     "Metadata",
@@ -72,6 +76,7 @@ __all__ = [
     "Receipt",
     "Recorded",
     "Rejected",
+    "RowChange",
     "Searchable",
     "Removed",
     "Tag",
@@ -97,9 +102,9 @@ __all__ = [
 _HOMES = {
     "twofold.app": "App",
     "twofold.deciders": "Aggregate Boundary Receipt decide decides snapshots",
-    "twofold.errors": "BehindError ConflictError NotFoundError Rejected TwofoldError",
+    "twofold.errors": "BehindError ConflictError FeedBrokenError NotFoundError Rejected TwofoldError",
     "twofold.messages": "Command Event Indexed Key Metadata OpaqueEvent Query Recorded Searchable Tag Upcaster by evolve stored_as upcasts",
-    "twofold.projections": "REMOVED ReadModel Removed SetProjection Writer grouped projects indexed keeps_rows strong",
+    "twofold.projections": "REMOVED AllRows ReadModel RowChange Removed SetProjection Writer grouped projects indexed keeps_rows strong",
     "twofold.queries": "Answer Page Reader answers",
     "twofold.store.criteria": "Criteria",
 }

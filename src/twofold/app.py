@@ -27,12 +27,16 @@ from twofold.messages.codec import validated
 from twofold.messages.naming import snake_name_of
 from twofold.parts import Parts, sort_parts
 from twofold.projections import (
+    AllRows,
+    Audience,
     DeadLetters,
     Inline,
     Projector,
     ReadModel,
     ReadStore,
     Rewinding,
+    RowChange,
+    RowFeed,
     Verification,
     Verifier,
     groups_of,
@@ -55,6 +59,7 @@ from twofold.work import Work
 
 A = TypeVar("A")
 S = TypeVar("S")
+M = TypeVar("M", bound=ReadModel)
 
 NO_CONTEXT = Context()
 
@@ -81,6 +86,7 @@ class Settings(msgspec.Struct, frozen=True):
     parked_max: int
     rebuild: Rebuilding
     lease_seconds: float
+    changes_max: int
 
 
 class App:
@@ -97,6 +103,7 @@ class App:
     With ``rebuild="auto"`` what other code has made is built anew in the background while it serves; with ``"manual"``
     it is only when somebody asks for it: a changed definition is refused at start, changed folds go on over the rows.
     A worker that is gone without a word is replaced after at most ``lease_seconds`` and one look at the leases.
+    Of each read model whose ``rows`` are followed, the last ``changes_max`` changes are kept.
 
     Use it as ``async with app:``. Raises ``DefinitionError`` at once for any mistake in its parts.
     """
@@ -118,6 +125,7 @@ class App:
         parked_max: int = 100,
         rebuild: Rebuilding = "auto",
         lease_seconds: float = LEASE_SECONDS,
+        changes_max: int = 10_000,
     ) -> None:
         self.parts: Parts = sort_parts(parts)
         self.registry = self.parts.registry
@@ -134,6 +142,7 @@ class App:
             parked_max,
             rebuild,
             lease_seconds,
+            changes_max,
         )
         self._live: _Live | None = None
 
@@ -355,6 +364,18 @@ class App:
         """
         return self._started.desk.watch(query)
 
+    def rows(self, read_model: type[M], *, after: str | None = None) -> AsyncGenerator[RowChange[M]]:
+        """The changed rows of a read model from now on, or behind a token, after each commit; it ends when the app stops.
+
+        Raises ``StoreRefusedError`` where this process does not fold it, ``InvalidInputError`` for what is no token of it;
+        and, where nobody knows any more what comes next, ``FeedBrokenError``: then read all rows, and follow from there.
+        """
+        return self._started.feed.rows(read_model, after)
+
+    async def all_rows(self, read_model: type[M]) -> AllRows[M]:
+        """Every row of a read model as it is at one moment, with the token from which ``rows`` goes on without a gap."""
+        return await self._started.feed.all_rows(read_model)
+
     def questions(self) -> Mapping[str, QuestionCount]:
         """What this process has been asked since the start, by the name of the query."""
         return self._started.desk.counts()
@@ -473,19 +494,21 @@ class _Live:
         self.states = States(rooms.log, app.registry, rooms.snapshots, states_max=app.settings.states_max)
         self.history = History(self.states, rooms.log, app.registry)
         changes, self.moments = TableChanges(), Moments(rooms.log)
+        self.audience = Audience(changes.tell, changes_max=app.settings.changes_max)
         projector = Projector(
             rooms.reads,
             app.parts.projections,
             app.parts.sql_projections,
-            changed=changes.tell,
+            audience=self.audience,
             parked_max=app.settings.parked_max,
             watches_code=True,
         )
         self.deployment = Deployment(rooms.reads, self.groups)
-        self.dead_letters = DeadLetters(rooms.log, app.registry, rooms.reads, app.parts.projections)
-        self.rewinding = Rewinding(rooms.log, rooms.reads, self.groups, app.parts.sql_projections, changed=changes.tell)
-        self.verifier = Verifier(rooms.log, app.registry, rooms.reads, app.parts.projections, changed=changes.tell)
-        self.changes = changes
+        told, projections = self.audience, app.parts.projections
+        self.dead_letters = DeadLetters(rooms.log, app.registry, rooms.reads, projections, audience=told)
+        self.rewinding = Rewinding(rooms.log, rooms.reads, self.groups, app.parts.sql_projections, audience=told)
+        self.verifier = Verifier(rooms.log, app.registry, rooms.reads, projections, audience=told)
+        self.feed = RowFeed(rooms.log, rooms.reads, self.groups, told, folds=self._folds)
         self.behind: set[str] = set()
         self.engine = Engine(rooms.log, app.registry, projector, inline=[group.name for group in self.strong])
         self.worker = Worker(
@@ -543,6 +566,7 @@ class _Live:
         await self.rooms.open()
         self.head = await self.rooms.log.head()
         self.moments.begin(self.head)
+        self.feed.begin(self.head)
         self.handling = Handling(
             app.parts.decisions,
             states=self.states,
@@ -565,8 +589,8 @@ class _Live:
         )
         await self.deployment.note([group.name for group in self.groups if group.name not in self.builds.waiting])
         if self.strong:
-            moved, changed = self.engine.moved, self.changes.tell
-            self.rooms.log.carry(Inline(self.strong, app.registry, self.head, moved=moved, changed=changed))
+            moved, told = self.engine.moved, self.audience
+            self.rooms.log.carry(Inline(self.strong, app.registry, self.head, moved=moved, audience=told))
             self.behind = {group.name for group in self.strong}
             await self._see_who_is_level()
         if app.settings.background and (app.parts.projections or app.parts.sql_projections):
@@ -597,7 +621,7 @@ class _Live:
             [each for group in groups for each in group.projections],
             [each for each in app.parts.sql_projections if each.name == name],
             groups=groups,
-            changed=self.changes.tell,
+            audience=self.audience,
             parked_max=app.settings.parked_max,
             watches_code=True,
         )
@@ -671,6 +695,10 @@ class _Live:
         head = (await self.rooms.log.head()).position
         self.behind -= {name for name in self.behind if not head or (name in found and found[name].position >= head)}
 
+    def _folds(self, name: str) -> bool:
+        """Whether this process changes the rows of a subscription: its engine does, or its appends."""
+        return name in self.engine.names or any(group.name == name for group in self.strong)
+
     def tells(self, names: Collection[str]) -> bool:
         """Whether each change of rows that questions find is told here: by this engine, over the database it writes."""
         strong = {group.name for group in self.strong}  # These are changed by the appends of other processes too.
@@ -684,4 +712,5 @@ class _Live:
             await self.builds.stop()
             await self.worker.stop()
         finally:
+            self.audience.close()
             await self.rooms.close()

@@ -9,6 +9,7 @@
     ├── KeyReusedError             the same idempotency key with another body
     ├── NotFoundError              a stream, an event or a row that does not exist
     ├── BehindError                a read model has not yet reached what was asked for
+    ├── FeedBrokenError            nobody knows how the rows of a read model go on from here
     ├── NotConfirmedError          workers have not done in time what was wished of them
     ├── FoldError                  an event that a fold could not take
     ├── QueryError                 a question that the read database refused
@@ -195,6 +196,23 @@ class BehindError(TwofoldError):
             reason=reason,
             remedy=remedy,
         )
+
+
+class FeedBrokenError(TwofoldError):
+    """The row feed of a read model cannot go on without a gap; up to ``position`` there was none.
+
+    ``reason`` is a stable word: forgotten, slow, moved, left, replaced or emptied.
+    """
+
+    code = "feed-broken"
+    remedy = "Read the rows anew, and follow from there: all_rows(), then rows(after=token)."
+
+    def __init__(self, read_model: str, *, position: int, reason: str, because: str) -> None:
+        self.read_model = read_model
+        self.position = position
+        self.reason = reason
+        self.because = because
+        super().__init__(f"The row feed of {read_model} is broken after position {position}: {because}")
 
 
 class NotConfirmedError(TwofoldError):

@@ -13,7 +13,7 @@ from twofold.app import App
 from twofold.deciders.receipt import Receipt
 from twofold.errors import TwofoldError
 from twofold.messages import Command, Event, Query, Recorded
-from twofold.projections import Parked, ReadModel, Retried, Verification
+from twofold.projections import AllRows, Parked, ReadModel, Retried, RowChange, Verification
 from twofold.projections.generations import Generation
 from twofold.projections.rebuild import Tell
 from twofold.queries import Answer, QuestionCount
@@ -23,6 +23,7 @@ from twofold.subscriptions import SubscriptionStatus
 T = TypeVar("T")
 A = TypeVar("A")
 S = TypeVar("S")
+M = TypeVar("M", bound=ReadModel)
 
 
 @contextmanager
@@ -99,12 +100,19 @@ class SyncApp:
 
     def watch(self, query: Query[A]) -> Iterator[A]:
         """The answer to a query, and then each other one that comes of changed rows; it ends when the app stops."""
-        answers = self.app.watch(query)
-        try:
-            while (told := self.wait_for(_told(answers))) is not None:
-                yield told[0]
-        finally:
-            self.wait_for(answers.aclose())
+        return self._each(self.app.watch(query))
+
+    def rows(self, read_model: type[M], *, after: str | None = None) -> Iterator[RowChange[M]]:
+        """The changed rows of a read model from now on, or behind a token; it ends when the app stops."""
+
+        async def changes() -> AsyncGenerator[RowChange[M]]:
+            return self.app.rows(read_model, after=after)
+
+        return self._each(self.wait_for(changes()))
+
+    def all_rows(self, read_model: type[M]) -> AllRows[M]:
+        """Every row of a read model at one moment, with the token from which ``rows`` goes on."""
+        return self.wait_for(self.app.all_rows(read_model))
 
     def questions(self) -> Mapping[str, QuestionCount]:
         """What has been asked since the start, by the name of the query."""
@@ -159,6 +167,13 @@ class SyncApp:
     def accept_rewind(self, read_model: type[ReadModel] | str, *, dry_run: bool = False) -> str:
         """Why the log is not the one that a read model was made from; it is filled again."""
         return self.wait_for(self.app.accept_rewind(read_model, dry_run=dry_run))
+
+    def _each(self, told: AsyncGenerator[T]) -> Iterator[T]:
+        try:
+            while (one := self.wait_for(_told(told))) is not None:
+                yield one[0]
+        finally:
+            self.wait_for(told.aclose())
 
     def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
         """Run anything asynchronous on the app's own loop, and return its result."""

@@ -121,7 +121,7 @@ def letters_not_compared() -> Wrong:
     """A key is let go though it got another letter meanwhile: a gap."""
     right = SharedReads.unpark
 
-    def unpark(self: SharedReads, unparking: Any) -> bool:
+    def unpark(self: SharedReads, unparking: Any) -> Any:
         about = unparking.read_model, unparking.key
         return right(self, msgspec.structs.replace(unparking, letters=self.letters(*about)))
 

@@ -134,16 +134,16 @@ class SharedReads:
     def letters(self, read_model: str, key: str) -> list[int]:
         return list(self.kept.letters.get((read_model, key), ()))
 
-    def unpark(self, unparking: Unparking) -> bool:
+    def unpark(self, unparking: Unparking) -> Checkpoint | None:
         about = unparking.read_model, unparking.key
         if about not in self.kept.parked or self.letters(*about) != list(unparking.letters):
-            return False
+            return None
         self.fence(unparking.subscription)
         del self.kept.parked[about], self.kept.letters[about]
         for changes in unparking.changes:
             self.write_rows(changes)
         self.watch_unparking(unparking)
-        return True
+        return self.kept.checkpoints[unparking.subscription]
 
     def fence(self, name: str) -> None:
         at = self.kept.checkpoints[name]
@@ -229,7 +229,7 @@ class ReadDoor:
     async def skipped(self, read_models: Collection[str]) -> Sequence[Letter]:
         return ()
 
-    async def unpark(self, unparking: Unparking) -> bool:
+    async def unpark(self, unparking: Unparking) -> Checkpoint | None:
         return await self.line.call("unpark", lambda: self.shared.unpark(unparking))
 
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:

@@ -1,5 +1,6 @@
 """EVENTS → READ MODELS: rows that are folds of the log, and the port of the database that keeps them."""
 
+from twofold.projections.audience import Audience
 from twofold.projections.dead_letters import DeadLetters, Retried
 from twofold.projections.definition import by_name, define, table_of
 from twofold.projections.fingerprint import fingerprint, joined, sql_fingerprint
@@ -13,6 +14,7 @@ from twofold.projections.port import Advance, AskedStore, Found, Layout, ReadSto
 from twofold.projections.projection import Projection
 from twofold.projections.projector import Projector
 from twofold.projections.rewinding import Rewinding
+from twofold.projections.row_feed import AllRows, RowChange, RowFeed
 from twofold.projections.sql import PROJECTS, SetProjection, SqlProjection, projects, sql_projection
 from twofold.projections.strong import strong
 from twofold.projections.table import Changes, Column, Index, Key, Kind, Table
@@ -29,7 +31,9 @@ __all__ = [
     "sql_projection",
     "REMOVED",
     "Advance",
+    "AllRows",
     "AskedStore",
+    "Audience",
     "Changes",
     "Column",
     "DeadLetters",
@@ -46,6 +50,8 @@ __all__ = [
     "ReadModel",
     "ReadStore",
     "Removed",
+    "RowChange",
+    "RowFeed",
     "Retried",
     "Table",
     "Difference",

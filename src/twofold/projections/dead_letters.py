@@ -10,13 +10,16 @@ import msgspec
 
 from twofold.errors import ConflictError, FoldError, InvalidInputError, NotFoundError
 from twofold.messages import Event, Recorded, Registry
+from twofold.projections.audience import Audience, turned
 from twofold.projections.group import Group, groups_of, left_out
 from twofold.projections.parking import Parked, key_from
 from twofold.projections.port import ReadStore, Unparking
 from twofold.projections.projection import Projection
+from twofold.projections.stretch import Commit
 from twofold.projections.table import Changes, Key
 from twofold.store.criteria import Criteria
 from twofold.store.port import EventStore, Row
+from twofold.subscriptions import Checkpoint
 
 ATTEMPTS_MAX = 20
 """How often a retry begins again because the key got more letters meanwhile."""
@@ -37,9 +40,16 @@ class DeadLetters:
     """The parked keys of an app's read models."""
 
     def __init__(
-        self, log: EventStore, registry: Registry, reads: ReadStore, projections: Collection[Projection]
+        self,
+        log: EventStore,
+        registry: Registry,
+        reads: ReadStore,
+        projections: Collection[Projection],
+        *,
+        audience: Audience | None = None,
     ) -> None:
         self._log, self._registry, self._reads = log, registry, reads
+        self._audience = audience or Audience()
         self._groups = {each.name: group for group in groups_of(projections) for each in group.projections}
         self._projections = {each.name: each for each in projections}
 
@@ -83,13 +93,21 @@ class DeadLetters:
                 skipped,
                 skip_reason or "",
             )
-            if await self._reads.unpark(unparking):
+            if (end := await self._reads.unpark(unparking)) is not None:
+                self._tell(unparking, retried, end)
                 return msgspec.structs.replace(retried, unparked=True)
             if attempt >= ATTEMPTS_MAX:
                 raise ConflictError(
                     stream=f"{parked.read_model} {parked.key}", expected=len(letters), found=len(letters) + 1
                 )
         raise AssertionError("count() has no end")
+
+    def _tell(self, unparking: Unparking, retried: Retried, end: Checkpoint) -> None:
+        projection = self._projections[unparking.read_model]
+        before = {projection.row_key(retried.before): retried.before} if retried.before is not None else {}
+        rows = [row for each in unparking.changes for row in turned(projection, each, before)]
+        start = msgspec.structs.replace(end, epoch=end.epoch - 1)
+        self._audience.tell(Commit(unparking.subscription, start, end, [projection.name], {projection.name: rows}))
 
     async def _folded(self, parked: Parked, letters: Sequence[int]) -> tuple[Retried, Sequence[Changes]]:
         group, projection = self._groups[parked.read_model], self._projections[parked.read_model]

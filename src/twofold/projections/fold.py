@@ -17,7 +17,8 @@ from twofold.projections.table import Changes, Key
 class Fold:
     """One read model's part of a page: which rows its events touch, those rows, and what becomes of them.
 
-    ``rows`` are those that the database has, put there by the caller before ``take``; they are changed by it.
+    ``rows`` are those that the database has, put there by the caller before ``take``; they are changed by it. ``before``
+    are copies of them as they were, where somebody wants to know.
     """
 
     def __init__(self, projection: Projection, parked: Since | None = None) -> None:
@@ -30,6 +31,7 @@ class Fold:
         self.wheres: set[Where] = set()
         self.moved_to: list[Key] = []
         self.rows: dict[Key, Any] = {}
+        self.before: dict[Key, Any] | None = None
         self._changed: dict[Key, Any] = {}
 
     def plan(self, events: Iterable[Recorded[Event]]) -> None:
@@ -58,6 +60,10 @@ class Fold:
         for key, _, _, recorded in self.touches if misfits else ():
             if key in misfits:
                 raise self.projection.error(recorded, None, TypeError(misfits[key]))
+
+    def remember(self) -> None:
+        """Keep the rows as they are, beside those that change now."""
+        self.before = {key: self.projection.copied(row) for key, row in self.rows.items()}
 
     def take(self, touches: Iterable[Touch]) -> None:
         """Fold these, in order.

@@ -17,9 +17,13 @@ from twofold.projections.table import Changes, Key
 
 
 class Folding:
-    """Folds pages over rows, of which it remembers at most ``rows_max`` in all, so that hot ones are not loaded."""
+    """Folds pages over rows, of which it remembers at most ``rows_max`` in all, so that hot ones are not loaded.
 
-    def __init__(self, projections: Collection[Projection], *, rows_max: int) -> None:
+    Of the read models in ``followed`` each page remembers the rows as they were before it.
+    """
+
+    def __init__(self, projections: Collection[Projection], *, rows_max: int, followed: Collection[str] = ()) -> None:
+        self._followed = followed
         self._shelves: dict[str, Shelf[Key, Any]] = {
             each.name: Shelf(rows_max // len(projections)) for each in projections
         }
@@ -39,6 +43,8 @@ class Folding:
                 page.folds[cls].keys |= keys
             for fold in page.folds.values():
                 await self._load(rows, fold)
+                if fold.projection.name in self._followed:
+                    fold.remember()
             changes = page.fold()
             taken = {cls: keys for cls, fold in page.folds.items() if (keys := await _there(rows, fold))}
             if not taken:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from msgspec.structs import replace
 
+from twofold.projections.audience import Audience, turned
 from twofold.projections.comparison import Comparison, since_of
 from twofold.projections.group import Group
 from twofold.projections.ledger import Keeper
 from twofold.projections.port import Advance, ReadStore
 from twofold.projections.projection import Projection
+from twofold.projections.stretch import Commit
 from twofold.projections.table import Changes, Key
 from twofold.subscriptions import Checkpoint
 
@@ -25,7 +28,11 @@ class Healing:
     Meanwhile the keys are folded on to where the checkpoint stands by now.
     """
 
-    def __init__(self, reads: ReadStore, projection: Projection, group: Group, compared: Comparison) -> None:
+    def __init__(
+        self, reads: ReadStore, projection: Projection, group: Group, compared: Comparison, audience: Audience
+    ) -> None:
+        self._audience = audience
+        self._before: dict[Key, Any] = {}
         self._reads, self._projection, self._group = reads, projection, group
         self._refold, self._at = compared.refold, compared.checkpoint
         self._keeper = Keeper(projection)
@@ -66,13 +73,21 @@ class Healing:
         end: Checkpoint = replace(self._at, epoch=self._at.epoch + 1)
         (saved,) = await self._reads.save([Advance(self._projection.subscription, self._at, end, changes)])
         if saved:
+            self._audience.tell(self._commit(end, changes))
             self._at = end
         return saved
+
+    def _commit(self, end: Checkpoint, changes: Sequence[Changes]) -> Commit:
+        name, tables = self._projection.name, [each.table.name for each in changes]
+        rows = [row for each in changes for row in turned(self._projection, each, self._before)]
+        return Commit(self._projection.subscription, self._at, end, tables, {name: rows})
 
     async def _changes(self, keys: Collection[Key]) -> Sequence[Changes]:
         """What makes these rows right, of those that are not."""
         table, folded = self._projection.table, self._refold.ledger.kept[self._projection.name]
-        kept = self._keeper.kept(await self._reads.load(table, keys)) if keys else {}
+        found = await self._reads.load(table, keys) if keys else []
+        self._before = {self._projection.row_key(row): row for row in found}
+        kept = self._keeper.kept(found)
         wrong = [key for key in keys if kept.get(key) != folded.get(key)]
         rows = self._keeper.rows([folded[key] for key in wrong if key in folded])
         return [Changes(table, rows, [key for key in wrong if key not in folded])] if wrong else ()

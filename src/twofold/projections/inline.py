@@ -11,9 +11,11 @@ import msgspec
 
 from twofold.errors import FoldError, StoreRefusedError
 from twofold.messages import Event, Recorded, Registry
+from twofold.projections.audience import Audience, commit_of
 from twofold.projections.folding import Folding
 from twofold.projections.group import Group, Page
 from twofold.projections.port import Advance, AppendTransaction
+from twofold.projections.stretch import Commit
 from twofold.store.effects import rows_of
 from twofold.store.port import Append, Head, Verdict
 from twofold.subscriptions import Checkpoint
@@ -23,7 +25,6 @@ GAP_MAX = 200
 up in the background first: appends must stay short."""
 
 Moved: TypeAlias = Callable[[Mapping[str, Checkpoint]], None]
-Changed: TypeAlias = Callable[[Collection[str]], None]
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -38,7 +39,7 @@ class Inline:
     """The strong groups of an app. A log calls it inside each append; one flush at a time.
 
     ``take_effect`` writes; then ``kept`` or ``undone`` says what became of the transaction, and ``tell`` passes it on:
-    ``changed`` hears whose rows are others now, and then ``moved`` where the groups stand. It remembers at most
+    the ``audience`` hears what became of rows, and then ``moved`` where the groups stand. It remembers at most
     ``rows_max`` rows.
     """
 
@@ -49,18 +50,19 @@ class Inline:
         head: Head,
         *,
         moved: Moved,
-        changed: Changed = lambda tables: None,
+        audience: Audience | None = None,
         rows_max: int = 50_000,
     ) -> None:
         self._groups = sorted(groups, key=lambda group: group.name)
         self._types = frozenset[str]().union(*(group.types for group in groups))
         self._registry = registry
         self._start = Checkpoint.start(head)
-        self._moved, self._changed = moved, changed
-        self._folding = Folding([each for group in groups for each in group.projections], rows_max=rows_max)
+        self._moved, self._audience = moved, audience or Audience()
+        projections = [each for group in groups for each in group.projections]
+        self._folding = Folding(projections, rows_max=rows_max, followed=self._audience.followed)
         self._stands: dict[str, Checkpoint] = {}
         self._steps: list[Step] = []
-        self._to_tell: deque[tuple[Mapping[str, Checkpoint], Collection[str]]] = deque()
+        self._to_tell: deque[Sequence[Commit]] = deque()
         self._unfit: dict[str, int] = {}
 
     async def take_effect(
@@ -90,8 +92,7 @@ class Inline:
         for step in self._steps:
             self._folding.keep(step.page)
             self._stands[step.group.name] = step.advance.end
-        tables = {changes.table.name for step in self._steps for changes in step.advance.changes}
-        self._to_tell.append(({step.group.name: step.advance.end for step in self._steps}, tables))
+        self._to_tell.append([commit_of(step.advance, step.page) for step in self._steps])
         self._steps = []
 
     def undone(self) -> None:
@@ -103,9 +104,10 @@ class Inline:
     def tell(self) -> None:
         """Say what was kept. Apart from that, for a log that appends on another thread."""
         while self._to_tell:
-            stands, tables = self._to_tell.popleft()
-            self._changed(tables)
-            self._moved(stands)
+            commits = self._to_tell.popleft()
+            for each in commits:
+                self._audience.tell(each)
+            self._moved({each.subscription: each.end for each in commits})
 
     def _stood_at(self, group: Group) -> int:
         stands = self._stands.get(group.name)

@@ -200,10 +200,11 @@ class ReadStore(AskedStore, Rows, Protocol):
         """The letters of these read models that were left out on purpose when their keys were unparked."""
         ...
 
-    async def unpark(self, unparking: Unparking) -> bool:
-        """Let a key take events again, in one transaction that fences whoever runs its subscription (a higher epoch).
+    async def unpark(self, unparking: Unparking) -> Checkpoint | None:
+        """Let a key take events again, in one transaction that fences whoever runs its subscription: its epoch rises by one.
 
-        False, with nothing changed, when it is not parked any more or has other letters than expected.
+        The checkpoint as it is then. None, with nothing changed, when the key is not parked any more or has other letters
+        than expected.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final, Literal, TypeAlias
@@ -111,6 +112,13 @@ class Projection:
         if unset:
             raise ValueError(f"there is no row yet, and this event does not set its {', '.join(unset)}")
         return row, said
+
+    def copied(self, row: Any) -> Any:
+        """A copy of a row that shares nothing with it that could change."""
+        other = copy.copy(row)
+        for name in self.documents:
+            setattr(other, name, copy.deepcopy(getattr(row, name)))
+        return other
 
     def error(self, recorded: Recorded[Event], key: Key, error: Exception) -> FoldError:
         """What is said of an event that this read model cannot take."""

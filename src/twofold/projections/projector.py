@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 import msgspec
 
 from twofold.errors import FoldError, OutcomeUnknownError, StoreError, StoreRefusedError, StoreUnavailableError
+from twofold.projections.audience import Audience, commit_of
 from twofold.projections.blame import blamed, is_of_an_event
 from twofold.projections.definition import by_name
 from twofold.projections.deployment import superseded
@@ -36,7 +37,7 @@ class Projector:
 
     A key that cannot be folded is parked, at most ``parked_max`` of each read model; then it stops.
     ``groups`` says how the projections go together, where that is not what they say themselves.
-    ``changed`` is told which tables' rows are others now, before anybody hears that the subscription has advanced.
+    The ``audience`` is told what became of rows, before anybody hears that the subscription has advanced.
     """
 
     def __init__(
@@ -46,20 +47,20 @@ class Projector:
         sql_projections: Collection[SqlProjection] = (),
         *,
         groups: Sequence[Group] | None = None,
-        changed: Callable[[Collection[str]], None] = lambda tables: None,
+        audience: Audience | None = None,
         watches_code: bool = False,
         rows_max: int = 50_000,
         parked_max: int = 0,
     ) -> None:
         self._reads = reads
-        self._tell = changed
+        self._audience = audience or Audience()
         self._watches_code = watches_code
         self._held: set[str] = set()
         self._superseded: dict[str, StoreRefusedError] = {}
         self._by_sql = {each.name: each for each in sql_projections}
         found = groups_of(by_name(projections).values()) if groups is None else groups
         self._groups = {group.name: group for group in found}
-        self._folding = Folding(projections, rows_max=rows_max)
+        self._folding = Folding(projections, rows_max=rows_max, followed=self._audience.followed)
         self._lot = Lot(reads, projections, parked_max=parked_max)
 
     @property
@@ -75,7 +76,7 @@ class Projector:
     def release(self, name: str) -> None:
         """Follow it from now on. Its rows may all be others."""
         self._held.discard(name)
-        self._tell(self._tables(name))
+        self._audience.upset(self._tables(name), "replaced")
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
         return await self._reads.checkpoints(names)
@@ -172,18 +173,15 @@ class Projector:
     def _outcome(self, folded: Folded, saved: bool) -> Outcome:
         if not saved:
             self._forget(folded.advance.name)
-            self._tell(self._tables(folded.advance.name))  # Whoever was faster has changed any of them.
+            self._audience.upset(self._tables(folded.advance.name))  # Whoever was faster has changed any of them.
             return Fenced()
-        self._tell(self._written(folded.advance))
-        if folded.page is not None:
+        if folded.page is None:  # Which of its tables SQL has written to, only it knows.
+            self._audience.upset(self._tables(folded.advance.name))
+        else:
+            self._audience.tell(commit_of(folded.advance, folded.page))
             self._folding.keep(folded.page)
             self._lot.add(folded.advance.parked)
         return Stopped(folded.advance.end, folded.error) if folded.error else Advanced()
-
-    def _written(self, advance: Advance) -> Collection[str]:
-        if advance.work is not None:  # Which of its tables it has written to, only it knows.
-            return self._tables(advance.name)
-        return [changes.table.name for changes in advance.changes]
 
     def _tables(self, name: str) -> Collection[str]:
         if name in self._by_sql:

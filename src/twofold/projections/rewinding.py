@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 import msgspec
 
 from twofold.errors import NotFoundError
+from twofold.projections.audience import Audience
 from twofold.projections.group import Group
 from twofold.projections.port import Advance, ReadStore, Writer
 from twofold.projections.sql import SqlProjection
@@ -43,9 +44,9 @@ class Rewinding:
         groups: Collection[Group],
         by_sql: Collection[SqlProjection] = (),
         *,
-        changed: Callable[[Collection[str]], None] = lambda tables: None,
+        audience: Audience,
     ) -> None:
-        self._log, self._reads, self._changed = log, reads, changed
+        self._log, self._reads, self._audience = log, reads, audience
         self._by_name: dict[str, Emptied] = {each.name: Emptied(each.name, each.layout.tables) for each in by_sql}
         for group in groups:
             names = tuple(each.name for each in group.projections)
@@ -73,7 +74,7 @@ class Rewinding:
             (saved,) = await self._reads.save([Advance(emptied.name, at, start, work=emptied.empty)])
             if saved:
                 await self._reads.note(emptied.name, None)
-                self._changed(emptied.tables)
+                self._audience.upset(emptied.tables, "emptied")
                 return emptied.name
         return ""
 

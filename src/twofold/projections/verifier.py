@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from twofold.errors import InvalidInputError, NotFoundError
 from twofold.messages import Registry
 from twofold.messages.handlers import evolvers
+from twofold.projections.audience import Audience
 from twofold.projections.comparison import Comparison
 from twofold.projections.deployment import superseded
 from twofold.projections.group import Group, groups_of
@@ -47,12 +48,12 @@ class Verifier:
         *,
         groups: Sequence[Group] | None = None,
         rows_max: int = ROWS_MAX,
-        changed: Callable[[Collection[str]], None] = lambda tables: None,
+        audience: Audience | None = None,
     ) -> None:
         self._log, self._registry, self._reads = log, registry, reads
         self._groups = {each.name: group for group in groups or groups_of(projections) for each in group.projections}
         self._projections = {each.name: each for each in projections}
-        self._rows_max, self._changed = rows_max, changed
+        self._rows_max, self._audience = rows_max, audience or Audience()
 
     async def verify(
         self, name: str, *, sample: int | None = None, heal: bool = False, tell: Tell = lambda share: None
@@ -85,9 +86,8 @@ class Verifier:
         found = await comparison.run(tell)
         if not heal or not comparison.different:
             return found
-        healed = await Healing(self._reads, projection, group, comparison).mend([e.key for e in comparison.different])
-        self._changed([projection.name])
-        return replace(found, healed=healed)
+        healing = Healing(self._reads, projection, group, comparison, self._audience)
+        return replace(found, healed=await healing.mend([each.key for each in comparison.different]))
 
     async def _sample(self, projection: Projection, count: int) -> Slice:
         """The slice that holds so many of the rows: those with the lowest hashes."""

@@ -102,15 +102,16 @@ class PostgresReads:
         async with self._connections.connection() as connection:
             return await skipped_of(connection, read_models)
 
-    async def unpark(self, unparking: Unparking) -> bool:
+    async def unpark(self, unparking: Unparking) -> Checkpoint | None:
         with suppress(Undone):
             async with self._connections.transaction() as connection:
                 if not await let_go(connection, unparking):
                     raise Undone
                 for changes in unparking.changes:
                     await write_rows(connection, changes)
-                return True
-        return False
+                name = unparking.subscription
+                return (await PostgresRows(connection).checkpoints([name]))[name]
+        return None
 
     async def definitions(self, tables: Collection[str]) -> Mapping[str, str]:
         async with self._connections.connection() as connection:

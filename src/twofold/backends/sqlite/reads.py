@@ -150,15 +150,16 @@ class SqliteReads:
     async def skipped(self, read_models: Collection[str]) -> Sequence[Letter]:
         return await self.database.read(lambda connection: skipped_of(connection, read_models))
 
-    async def unpark(self, unparking: Unparking) -> bool:
-        def work(connection: apsw.Connection) -> bool:
+    async def unpark(self, unparking: Unparking) -> Checkpoint | None:
+        def work(connection: apsw.Connection) -> Checkpoint | None:
             with suppress(Undone), transaction(connection):
                 if not let_go(connection, unparking):
                     raise Undone
                 for changes in unparking.changes:
                     write(connection, changes)
-                return True
-            return False
+                name = unparking.subscription
+                return _checkpoints([name], connection)[name]
+            return None
 
         return await self.database.run(work)
 

@@ -712,5 +712,5 @@ class _Live:
             await self.builds.stop()
             await self.worker.stop()
         finally:
-            self.audience.close()
+            await self.feed.close()
             await self.rooms.close()

@@ -14,7 +14,8 @@ from twofold.projections.port import Advance, AskedStore, Found, Layout, ReadSto
 from twofold.projections.projection import Projection
 from twofold.projections.projector import Projector
 from twofold.projections.rewinding import Rewinding
-from twofold.projections.row_feed import AllRows, RowChange, RowFeed
+from twofold.projections.row_change import AllRows, RowChange
+from twofold.projections.row_feed import RowFeed
 from twofold.projections.sql import PROJECTS, SetProjection, SqlProjection, projects, sql_projection
 from twofold.projections.strong import strong
 from twofold.projections.table import Changes, Column, Index, Key, Kind, Table

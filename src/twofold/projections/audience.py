@@ -36,31 +36,31 @@ class Audience:
         """What is told of a read model's rows, from the first call on."""
         name = projection.name
         if name not in self._stretches:
-            self._stretches[name] = Stretch(projection.subscription, changes_max=self._changes_max)
+            self._stretches[name] = self._stretch(name, projection.subscription)
         return self._stretches[name]
 
     def tell(self, commit: Commit) -> None:
         """A step was committed."""
         self._changed(commit.tables)
         for name, stretch in list(self._stretches.items()):
-            rows = commit.rows.get(name, ())
             concerns = name in commit.rows or stretch.subscription == commit.subscription
-            if concerns and not stretch.take(commit, rows):
-                self.lose(name, "moved")
-                self._stretches[name].take(commit, rows)
+            if concerns and not stretch.take(commit, commit.rows.get(name, ())):
+                self.lose(stretch, "moved")
 
     def upset(self, tables: Collection[str], ending: Ending | None = None) -> None:
         """Rows of these may all be others; with ``ending`` they are not what followed from those before."""
         self._changed(tables)
-        if ending is not None:
-            for name in self._stretches.keys() & tables:
-                self.lose(name, ending)
+        for name in self._stretches.keys() & tables if ending is not None else ():
+            self.lose(self._stretches[name], ending)
 
-    def lose(self, read_model: str, ending: Ending) -> None:
-        """Nobody knows what became of its rows. Who follows it is told so, and what is told from now on begins anew."""
-        lost = self._stretches[read_model]
-        self._stretches[read_model] = Stretch(lost.subscription, changes_max=self._changes_max)
-        lost.break_off(ending)
+    def lose(self, stretch: Stretch, ending: Ending) -> None:
+        """Nobody knows what comes behind it. Who follows it is told so, and what is told from now on begins another."""
+        if self._stretches[stretch.read_model] is stretch:
+            self._stretches[stretch.read_model] = self._stretch(stretch.read_model, stretch.subscription)
+            stretch.break_off(ending)
+
+    def _stretch(self, read_model: str, subscription: str) -> Stretch:
+        return Stretch(read_model, subscription, changes_max=self._changes_max)
 
     def close(self) -> None:
         """There will be no more changes."""

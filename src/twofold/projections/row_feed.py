@@ -5,65 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Generic, TypeVar
-
-import msgspec
+from typing import Any
 
 from twofold.errors import DefinitionError, FeedBrokenError, InvalidInputError, StoreError, StoreRefusedError
 from twofold.projections.audience import Audience
 from twofold.projections.group import Group
-from twofold.projections.model import ReadModel
 from twofold.projections.port import ReadStore
 from twofold.projections.projection import Projection
-from twofold.projections.stretch import Ending, Place, Round, Stretch, place_of
-from twofold.projections.table import Key, Table
+from twofold.projections.row_change import AllRows, R, RowChange, RowToken
+from twofold.projections.stretch import Place, Round, Stretch, place_of
+from twofold.projections.table import Table
 from twofold.store.criteria import Criteria
 from twofold.store.port import EventStore, Head
-from twofold.store.token import Token, decoded
+from twofold.store.token import decoded
 from twofold.subscriptions import Checkpoint
 
-R = TypeVar("R", bound=ReadModel)
-
 LOOK_SECONDS = 1.0
-"""How often somebody who waits looks whether others have moved the read model: it may be changed without any event."""
+"""How often it is looked whether others have moved what is followed: they may change rows without any event."""
 
 ATTEMPTS_MAX = 10
 """How often all rows are read again because nobody knows what follows them."""
-
-
-class RowChange(msgspec.Struct, Generic[R], frozen=True):
-    """What became of one row in one step of its read model: None is no row, so it is new, or gone.
-
-    The step ended at ``position``: so the row is in the read model that has reached it. ``token`` goes on behind this
-    change; as ``after`` of a question it is answered from this step or later.
-    """
-
-    key: Key
-    before: R | None
-    after: R | None
-    position: int
-    token: str
-
-
-class AllRows(msgspec.Struct, Generic[R], frozen=True):
-    """Every row of a read model as it stood at ``position``, in no order. ``token`` goes on from there."""
-
-    rows: list[R]
-    position: int
-    token: str
-
-
-class RowToken(Token, frozen=True, array_like=True):
-    """Behind all but ``left`` changes of the step to ``position`` and ``fence``, in one stretch of a read model."""
-
-    read_model: str
-    fence: int
-    left: int
-    life: str
-
-    @property
-    def place(self) -> Place:
-        return self.position, self.fence
 
 
 class RowFeed:
@@ -83,14 +44,20 @@ class RowFeed:
     ) -> None:
         self._log, self._reads, self._audience, self._folds = log, reads, audience, folds
         self._groups: Mapping[type[Any], Group] = {each.cls: group for group in groups for each in group.projections}
-        self._projections: Mapping[type[Any], Projection] = {
-            each.cls: each for group in groups for each in group.projections
-        }
+        self._projections = {each.cls: each for group in groups for each in group.projections}
+        self._watching: asyncio.Task[None] | None = None
         self._start: Checkpoint
 
     def begin(self, head: Head) -> None:
         """Which log it is, known when it has been opened."""
         self._start = Checkpoint.start(head)
+
+    async def close(self) -> None:
+        """Let everybody come to the end of what was told."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)  # It only looked.
+        self._audience.close()
 
     def rows(self, cls: type[R], after: str | None = None) -> AsyncGenerator[RowChange[R]]:
         """The changes from this call on, or behind a token. It ends when the app stops.
@@ -98,10 +65,10 @@ class RowFeed:
         Raises ``StoreRefusedError`` where this process does not fold the read model, and ``InvalidInputError`` for what is
         no token of it. The iteration raises ``FeedBrokenError`` where nobody knows what comes next.
         """
-        projection = self._named(cls)
+        projection = self._folded(cls)
+        stretch = self._follow(projection)
         if after is None:
-            stretch = self._audience.follow(projection)
-            return self._changes(projection, stretch, stretch.next, (0, 0))
+            return self._changes(projection, stretch, stretch.next)
         token = decoded(after, RowToken, remedy="Pass the token of a row change, or of all rows, unchanged.")
         if token.read_model != projection.name:
             raise InvalidInputError(
@@ -113,14 +80,22 @@ class RowFeed:
 
     async def all_rows(self, cls: type[R]) -> AllRows[R]:
         """Every row as it is now, with the token from which the changes go on. Errors as of ``rows``, and the database's."""
-        projection = self._named(cls)
+        projection = self._folded(cls)
         for _ in range(ATTEMPTS_MAX):
             stretch, rows, at = await self._survey(projection)
             if stretch.ending is None and stretch.goes_on_behind(stretch.life, place_of(at), 0):
                 return AllRows(rows, at.position, str(_token(projection, stretch, at)))
         raise _broken(projection, 0, "moved")
 
-    def _named(self, cls: type[Any]) -> Projection:
+    async def look(self, projection: Projection) -> None:
+        """See where a read model stands that is followed, and whether it does so by what was told here."""
+        stretch = self._audience.follow(projection)
+        if not self._folds(projection.subscription):
+            self._audience.lose(stretch, "left")
+        elif not stretch.read(await self._checkpoint(projection)):
+            self._audience.lose(stretch, "moved")
+
+    def _folded(self, cls: type[Any]) -> Projection:
         projection = self._projections.get(cls)
         if projection is None:
             raise DefinitionError(f"{cls.__name__} is no read model of this app", cls, remedy="Add it to App(...).")
@@ -133,12 +108,24 @@ class RowFeed:
             )
         return projection
 
-    async def _begun(self, projection: Projection) -> Stretch:
-        """What is told from now on, once it is known where that begins."""
-        stretch = self._audience.follow(projection)
+    def _follow(self, projection: Projection) -> Stretch:
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watch())
+        return self._audience.follow(projection)
+
+    async def _watch(self) -> None:
+        """One look at a time serves all who wait."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            for projection in self._projections.values():
+                if projection.name in self._audience.followed:
+                    with suppress(StoreError):  # It is there again next time, and the status says it until then.
+                        await self.look(projection)
+
+    async def _begin(self, projection: Projection, stretch: Stretch) -> None:
+        """Learn where what is told begins, unless it was told."""
         if stretch.end is None:
             stretch.read(await self._checkpoint(projection))
-        return stretch
 
     async def _checkpoint(self, projection: Projection) -> Checkpoint:
         name = projection.subscription
@@ -146,7 +133,8 @@ class RowFeed:
 
     async def _survey(self, projection: Projection) -> tuple[Stretch, list[Any], Checkpoint]:
         """The rows at one moment, and what is told from before it on."""
-        stretch, rows = await self._begun(projection), list[Any]()
+        stretch, rows = self._follow(projection), list[Any]()
+        await self._begin(projection, stretch)
 
         def take(_: Table, some: Sequence[Any]) -> None:
             rows.extend(some)
@@ -155,7 +143,8 @@ class RowFeed:
         return stretch, rows, survey.checkpoint or self._start
 
     async def _changes_behind(self, projection: Projection, token: RowToken) -> AsyncGenerator[RowChange[Any]]:
-        stretch = await self._begun(projection)
+        stretch = self._follow(projection)
+        await self._begin(projection, stretch)
         if not await self._goes_on(projection, stretch, token):
             raise _broken(projection, token.position, "forgotten")
         async for change in self._changes(projection, stretch, stretch.first, token.place, token.left):
@@ -176,9 +165,10 @@ class RowFeed:
         return is_quiet and stretch.goes_on_behind(token.life, place_of(born), token.left)
 
     async def _changes(
-        self, projection: Projection, stretch: Stretch, number: int, place: Place, left: int = 0
+        self, projection: Projection, stretch: Stretch, number: int, place: Place = (0, 0), left: int = 0
     ) -> AsyncGenerator[RowChange[Any]]:
         """The changes of the rounds from ``number`` on that come behind a place."""
+        await self._begin(projection, stretch)
         position = place[0]
         while True:
             while number < stretch.next:
@@ -192,28 +182,7 @@ class RowFeed:
                 raise _broken(projection, position, stretch.ending)
             if stretch.is_closed:
                 return
-            await self._news(projection, stretch)
-
-    async def _news(self, projection: Projection, stretch: Stretch) -> None:
-        """Return when there is something new, or after a look whether others have moved the read model."""
-        try:
-            async with asyncio.timeout(LOOK_SECONDS):
-                await stretch.news.wait()
-        except TimeoutError:
-            await self.look(projection, stretch)
-
-    async def look(self, projection: Projection, stretch: Stretch) -> None:
-        """See where the read model stands; the first of all who wait does it for the others."""
-        now = asyncio.get_running_loop().time()
-        if now - stretch.looked_at < LOOK_SECONDS / 2:
-            return
-        stretch.looked_at = now
-        ending: Ending | None = None if self._folds(projection.subscription) else "left"
-        with suppress(StoreError):  # It is there again next time, and the status says it until then.
-            if ending is None and not stretch.read(await self._checkpoint(projection)):
-                ending = "moved"
-        if ending is not None and stretch is self._audience.follow(projection):
-            self._audience.lose(projection.name, ending)
+            await stretch.news.wait()
 
 
 def _told(projection: Projection, stretch: Stretch, round: Round, place: Place, left: int) -> Iterator[RowChange[Any]]:

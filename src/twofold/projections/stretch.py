@@ -63,13 +63,12 @@ class Stretch:
     stretch from every other, so that a place in one is not taken for a place in another.
     """
 
-    def __init__(self, subscription: str, *, changes_max: int) -> None:
-        self.subscription = subscription
+    def __init__(self, read_model: str, subscription: str, *, changes_max: int) -> None:
+        self.read_model, self.subscription = read_model, subscription
         self.life = secrets.token_hex(4)
         self.first = 0
         self.ending: Ending | None = None
         self.is_closed = False
-        self.looked_at = 0.0
         self.news = asyncio.Event()
         self._changes_max = changes_max
         self._rounds: deque[Round] = deque()

@@ -50,8 +50,9 @@ class Audience:
     def upset(self, tables: Collection[str], ending: Ending | None = None) -> None:
         """Rows of these may all be others; with ``ending`` they are not what followed from those before."""
         self._changed(tables)
-        for name in self._stretches.keys() & tables if ending is not None else ():
-            self.lose(self._stretches[name], ending)
+        if ending is not None:
+            for name in self._stretches.keys() & tables:
+                self.lose(self._stretches[name], ending)
 
     def lose(self, stretch: Stretch, ending: Ending) -> None:
         """Nobody knows what comes behind it. Who follows it is told so, and what is told from now on begins another."""

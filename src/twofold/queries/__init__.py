@@ -6,7 +6,7 @@ from twofold.queries.desk import Answer, Desk
 from twofold.queries.moments import Moments
 from twofold.queries.pages import Page
 from twofold.queries.reader import Reader
-from twofold.queries.sources import Feed, Sources
+from twofold.queries.sources import Follower, Sources
 from twofold.queries.tally import QuestionCount
 
 __all__ = [
@@ -14,7 +14,7 @@ __all__ = [
     "Answer",
     "Answerer",
     "Desk",
-    "Feed",
+    "Follower",
     "Moments",
     "Page",
     "QuestionCount",

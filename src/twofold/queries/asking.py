@@ -32,11 +32,11 @@ class Asking:
 
     async def __call__(self, tables: Collection[str]) -> None:
         subscriptions = self._sources.subscriptions(tables)
-        feed, seconds = self._sources.feed, self._wait_seconds
-        if late := subscriptions.intersection(feed.behind):
-            await self._wait(feed.catch_up(late, timeout_seconds=seconds))
+        follower, seconds = self._sources.follower, self._wait_seconds
+        if late := subscriptions.intersection(follower.behind):
+            await self._wait(follower.catch_up(late, timeout_seconds=seconds))
         if self._wanted:
-            await self._wait(feed.reach(subscriptions, self._wanted, timeout_seconds=seconds))
+            await self._wait(follower.reach(subscriptions, self._wanted, timeout_seconds=seconds))
         if self._noting:
             self.count = self._changes.count if self.count is None else self.count
             self.tables.update(tables)

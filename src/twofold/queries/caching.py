@@ -32,7 +32,7 @@ class Caching:
         """The kept answer, if nobody has to be asked whether it still holds."""
         key = key_of(query)
         answered = self._kept.get(key) if key is not None else None
-        if answered is None or not self._sources.feed.tells(answered.checkpoints.keys()):
+        if answered is None or not self._sources.follower.tells(answered.checkpoints.keys()):
             return None
         return answered if self._is_unchanged(answered) else None
 
@@ -67,8 +67,8 @@ class Caching:
         """Whether a kept answer is still what one would find at ``wanted`` or beyond, after waiting for that."""
         names = kept.checkpoints.keys()
         if wanted > kept.position:
-            await self._sources.feed.reach(names, wanted, timeout_seconds=wait_seconds)
-        if self._sources.feed.tells(names):
+            await self._sources.follower.reach(names, wanted, timeout_seconds=wait_seconds)
+        if self._sources.follower.tells(names):
             if not self._is_unchanged(kept):
                 return False
         elif await self._sources.checkpoints(names) != kept.checkpoints:

@@ -30,7 +30,7 @@ class Question:
     async def answer(self, query: Query[Any], wanted: int, wait_seconds: float) -> Any:
         """The answer alone."""
         asking = Asking(self._sources, self._changes, wanted, wait_seconds, noting=False)
-        at_once = not wanted and not self._sources.feed.behind
+        at_once = not wanted and not self._sources.follower.behind
         return await self._ask(query, asking, self._at_once if at_once else self._sources.reader(asking))
 
     async def answered(self, query: Query[Any], wanted: int, wait_seconds: float) -> Answered:

@@ -13,7 +13,7 @@ from twofold.queries.reader import Begin, Reader
 from twofold.subscriptions import Checkpoint
 
 
-class Feed(Protocol):
+class Follower(Protocol):
     """What brings the rows forward that questions find, as far as this process knows."""
 
     @property
@@ -42,10 +42,10 @@ class Sources:
         reads: AskedStore,
         projections: Sequence[Projection],
         sql_projections: Sequence[SqlProjection],
-        feed: Feed,
+        follower: Follower,
         moments: Moments,
     ) -> None:
-        self.feed = feed
+        self.follower = follower
         self.moments = moments
         self._reads = reads
         self._cursors = Cursors(reads)

@@ -21,7 +21,7 @@ async def moved(sources: Sources, changes: TableChanges, answered: Answered) -> 
     """Return when rows behind an answer may have changed, or when there will be no more changes."""
     names = answered.checkpoints.keys()
     while not changes.closed:
-        if sources.feed.tells(names):
+        if sources.follower.tells(names):
             await changes.after(answered.count, answered.tables, timeout_seconds=LOOK_SECONDS)
             if changes.since(answered.count, answered.tables):
                 return
@@ -32,7 +32,7 @@ async def moved(sources: Sources, changes: TableChanges, answered: Answered) -> 
 async def _moved_elsewhere(sources: Sources, changes: TableChanges, answered: Answered) -> bool:
     """Whether checkpoints have moved; at their place it waits for the log, behind it for them."""
     names, log, pause = answered.checkpoints.keys(), sources.moments.log, FIRST_SECONDS
-    while not changes.closed and not sources.feed.tells(names):
+    while not changes.closed and not sources.follower.tells(names):
         found = await sources.checkpoints(names)
         if found != answered.checkpoints:
             return True

@@ -104,7 +104,8 @@ class DeadLetters:
 
     def _tell(self, unparking: Unparking, retried: Retried, end: Checkpoint) -> None:
         projection = self._projections[unparking.read_model]
-        before = {projection.row_key(retried.before): retried.before} if retried.before is not None else {}
+        was = [projection.copied(retried.before)] if retried.before is not None else []
+        before = {projection.row_key(row): row for row in was}
         rows = [row for each in unparking.changes for row in turned(projection, each, before)]
         start = msgspec.structs.replace(end, epoch=end.epoch - 1)
         self._audience.tell(Commit(unparking.subscription, start, end, [projection.name], {projection.name: rows}))

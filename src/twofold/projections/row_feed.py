@@ -90,10 +90,9 @@ class RowFeed:
     async def look(self, projection: Projection) -> None:
         """See where a read model stands that is followed, and whether it does so by what was told here."""
         stretch = self._audience.follow(projection)
-        if not self._folds(projection.subscription):
-            self._audience.lose(stretch, "left")
-        elif not stretch.read(await self._checkpoint(projection)):
-            self._audience.lose(stretch, "moved")
+        is_folded = self._folds(projection.subscription)
+        if not stretch.read(await self._checkpoint(projection) if is_folded else None):
+            self._audience.lose(stretch, "moved" if is_folded else "left")
 
     def _folded(self, cls: type[Any]) -> Projection:
         projection = self._projections.get(cls)

@@ -124,12 +124,13 @@ class Stretch:
             self._wake()
         return True
 
-    def read(self, found: Checkpoint) -> bool:
-        """The database was asked where the read model stands. False where nobody here has told of that, for the second time.
+    def read(self, found: Checkpoint | None) -> bool:
+        """The database was asked where the read model stands; None: this process does not run it.
 
-        The first time it may be a step whose end was seen in the database before it was told.
+        False where nobody here has told of that, for the second time. The first time it may be a step that was seen in the
+        database before it was told, or an engine that is started again.
         """
-        if self.end is None:
+        if self.end is None and found is not None:
             self._read, self._floor = found, place_of(found)
         if found == self.end:
             self._doubted = None

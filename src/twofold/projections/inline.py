@@ -11,9 +11,11 @@ import msgspec
 
 from twofold.errors import FoldError, StoreRefusedError
 from twofold.messages import Event, Recorded, Registry
+from twofold.projections.deployment import superseded
 from twofold.projections.folding import Folding
 from twofold.projections.group import Group, Page
 from twofold.projections.port import Advance, AppendTransaction
+from twofold.projections.table import Changes
 from twofold.store.effects import rows_of
 from twofold.store.port import Append, Head, Verdict
 from twofold.subscriptions import Checkpoint
@@ -24,22 +26,24 @@ up in the background first: appends must stay short."""
 
 Moved: TypeAlias = Callable[[Mapping[str, Checkpoint]], None]
 Changed: TypeAlias = Callable[[Collection[str]], None]
+Left: TypeAlias = Callable[[Collection[str]], None]
 
 
 class Step(msgspec.Struct, frozen=True):
-    """What a flush means for one group: its rows, and where it stands then."""
+    """What a flush means for one group: where it stands then, and of which tables the rows are others."""
 
     group: Group
     page: Page
-    advance: Advance
+    end: Checkpoint
+    tables: Collection[str]
 
 
 class Inline:
     """The strong groups of an app. A log calls it inside each append; one flush at a time.
 
     ``take_effect`` writes; then ``kept`` or ``undone`` says what became of the transaction, and ``tell`` passes it on:
-    ``changed`` hears whose rows are others now, and then ``moved`` where the groups stand. It remembers at most
-    ``rows_max`` rows.
+    ``changed`` hears whose rows are others now, then ``moved`` where the groups stand, and ``left`` which of them the
+    append has left behind: too far back, or made by other code. It remembers at most ``rows_max`` rows.
     """
 
     def __init__(
@@ -50,17 +54,19 @@ class Inline:
         *,
         moved: Moved,
         changed: Changed = lambda tables: None,
+        left: Left = lambda names: None,
         rows_max: int = 50_000,
     ) -> None:
         self._groups = sorted(groups, key=lambda group: group.name)
         self._types = frozenset[str]().union(*(group.types for group in groups))
         self._registry = registry
         self._start = Checkpoint.start(head)
-        self._moved, self._changed = moved, changed
+        self._moved, self._changed, self._left = moved, changed, left
         self._folding = Folding([each for group in groups for each in group.projections], rows_max=rows_max)
         self._stands: dict[str, Checkpoint] = {}
         self._steps: list[Step] = []
-        self._to_tell: deque[tuple[Mapping[str, Checkpoint], Collection[str]]] = deque()
+        self._left_behind: Collection[str] = ()
+        self._to_tell: deque[Told] = deque()
         self._unfit: dict[str, int] = {}
 
     async def take_effect(
@@ -77,59 +83,63 @@ class Inline:
         before, last = appended[0][0] - 1, appended[-1][0]
         events = self._registry.page([row for row in appended if row[3] in self._types])
         level = [group for group in self._groups if self._stood_at(group) == before]
-        steps = [step for group in level if (step := await self._step_if_sure(transaction, group, events, last))]
-        saved = await transaction.save([step.advance for step in steps]) if steps else []
-        self._steps = [step for step, is_saved in zip(steps, saved, strict=True) if is_saved]
+        self._steps = await self._go_on(transaction, level, events, last)
         done = {step.group.name for step in self._steps}
         for group in self._groups:
             if group.name not in done:
                 await self._go_on_from_there(transaction, group, events, Span(before, last))
+        done = {step.group.name for step in self._steps}
+        self._left_behind = [group.name for group in self._groups if group.name not in done]
 
     def kept(self) -> None:
         """The transaction was committed: the rows are as they were left."""
         for step in self._steps:
             self._folding.keep(step.page)
-            self._stands[step.group.name] = step.advance.end
-        tables = {changes.table.name for step in self._steps for changes in step.advance.changes}
-        self._to_tell.append(({step.group.name: step.advance.end for step in self._steps}, tables))
-        self._steps = []
+            self._stands[step.group.name] = step.end
+        stands = {step.group.name: step.end for step in self._steps}
+        self._to_tell.append(Told(stands, {name for step in self._steps for name in step.tables}, self._left_behind))
+        self._steps, self._left_behind = [], ()
 
     def undone(self) -> None:
         """The transaction was not committed, or nobody knows: forget what was made of the rows."""
         for group in self._groups:
             self._forget(group)
-        self._steps = []
+        self._steps, self._left_behind = [], ()
 
     def tell(self) -> None:
         """Say what was kept. Apart from that, for a log that appends on another thread."""
         while self._to_tell:
-            stands, tables = self._to_tell.popleft()
-            self._changed(tables)
-            self._moved(stands)
+            told = self._to_tell.popleft()
+            if told.left:
+                self._left(told.left)
+            self._changed(told.tables)
+            self._moved(told.stands)
 
     def _stood_at(self, group: Group) -> int:
         stands = self._stands.get(group.name)
         return -1 if stands is None else stands.position
 
-    async def _step_if_sure(
-        self, transaction: AppendTransaction, group: Group, events: Sequence[Recorded[Event]], last: int
-    ) -> Step | None:
-        """The step from where this process left the group. An error may come from rows that others changed: look first."""
-        try:
-            return await self._step(transaction, group, self._stands[group.name], _of(group, events), last)
-        except FoldError:
-            return None
+    async def _go_on(
+        self, transaction: AppendTransaction, level: Sequence[Group], events: Sequence[Recorded[Event]], last: int
+    ) -> list[Step]:
+        """The groups that still stand where this process has left them. Their checkpoints move first.
 
-    async def _step(
-        self,
-        transaction: AppendTransaction,
-        group: Group,
-        start: Checkpoint,
-        events: Sequence[Recorded[Event]],
-        last: int,
-    ) -> Step:
-        page, changes = await self._folding.changed(transaction, group, events)
-        return Step(group, page, Advance(group.name, start, start.moved(last, events), changes))
+        Until those have, nobody knows whose rows the tables hold by now, or of which columns.
+        """
+        starts = [self._stands[group.name] for group in level]
+        moves = [
+            Advance(group.name, start, start.moved(last, _of(group, events)))
+            for group, start in zip(level, starts, strict=True)
+        ]
+        saved = await transaction.save(moves) if moves else []
+        steps = []
+        for group, move, is_saved in zip(level, moves, saved, strict=True):
+            if is_saved:
+                with _refusing():
+                    page, changes = await self._folding.changed(transaction, group, _of(group, events))
+                await transaction.write(changes)
+                steps.append(Step(group, page, move.end, _names(changes)))
+        return steps
 
     async def _go_on_from_there(
         self, transaction: AppendTransaction, group: Group, events: Sequence[Recorded[Event]], span: Span
@@ -137,16 +147,20 @@ class Inline:
         """The slow way, from what the database says: somebody else has moved the group, or appended without it."""
         while True:
             self._forget(group)
+            if superseded(group, await transaction.generations([group.name])):
+                return
             start = (await transaction.checkpoints([group.name])).get(group.name, self._start)
             if not self._may_go_on(group, start, span):
                 return
             missed = await self._missed(transaction, group, start, span)
             if missed is None:
                 return
+            taken = [*missed, *_of(group, events)]
             with _refusing():
-                step = await self._step(transaction, group, start, [*missed, *_of(group, events)], span.last)
-            if await self._saved(transaction, step, missed):
-                self._steps.append(step)
+                page, changes = await self._folding.changed(transaction, group, taken)
+            advance = Advance(group.name, start, start.moved(span.last, taken), changes)
+            if await self._saved(transaction, advance, missed):
+                self._steps.append(Step(group, page, advance.end, _names(changes)))
                 return
 
     def _may_go_on(self, group: Group, start: Checkpoint, span: Span) -> bool:
@@ -172,18 +186,26 @@ class Inline:
             self._forget(group)
         return missed
 
-    async def _saved(self, transaction: AppendTransaction, step: Step, missed: Sequence[Recorded[Event]]) -> bool:
+    async def _saved(self, transaction: AppendTransaction, advance: Advance, missed: Sequence[Recorded[Event]]) -> bool:
         try:
-            [is_saved] = await transaction.save([step.advance])
+            [is_saved] = await transaction.save([advance])
         except StoreRefusedError:
             if missed:  # Perhaps it is theirs: the next attempt leaves the group behind.
-                self._unfit[step.group.name] = step.advance.start.position
+                self._unfit[advance.name] = advance.start.position
             raise
         return is_saved
 
     def _forget(self, group: Group) -> None:
         self._folding.forget(group)
         self._stands.pop(group.name, None)
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What became of a flush: where groups stand, the tables whose rows are others, and who was left behind."""
+
+    stands: Mapping[str, Checkpoint]
+    tables: Collection[str]
+    left: Collection[str]
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -200,6 +222,10 @@ def _refusing() -> Generator[None]:
         yield
     except FoldError as error:
         raise error.with_remedy("Nothing was appended: mend the command or the fold, and send it again.") from error
+
+
+def _names(changes: Sequence[Changes]) -> Collection[str]:
+    return [each.table.name for each in changes]
 
 
 def _of(group: Group, events: Sequence[Recorded[Event]]) -> Sequence[Recorded[Event]]:

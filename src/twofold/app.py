@@ -7,6 +7,7 @@ import copy
 import logging
 import signal
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from datetime import datetime
 from types import TracebackType
@@ -510,13 +511,14 @@ class _Live:
         self.verifier = Verifier(rooms.log, app.registry, rooms.reads, projections, audience=told)
         self.feed = RowFeed(rooms.log, rooms.reads, self.groups, told, folds=self._folds)
         self.behind: set[str] = set()
+        self.left_count = 0
         self.engine = Engine(rooms.log, app.registry, projector, inline=[group.name for group in self.strong])
         self.worker = Worker(
             self.engine,
             rooms.leases,
             lambda: projector.interests,
             shared=app.settings.background == "shared",
-            codes={group.name: code_of(group) for group in self.groups if not group.strong},
+            codes={group.name: code_of(group) for group in self.groups},
             build=self._build,
             lease_seconds=app.settings.lease_seconds,
         )
@@ -579,6 +581,7 @@ class _Live:
         )
         tables = [projection.table for projection in app.parts.projections]
         self.rooms.asked.know(tables)
+        self.rooms.reads.know(tables)
         plans = self._wanted(await self.deployment.plans())
         self.builds.hold(plans)
         left = {each.name for plan in plans if plan.is_other for each in plan.group.projections}
@@ -589,9 +592,16 @@ class _Live:
         )
         await self.deployment.note([group.name for group in self.groups if group.name not in self.builds.waiting])
         if self.strong:
-            moved, told = self.engine.moved, self.audience
-            self.rooms.log.carry(Inline(self.strong, app.registry, self.head, moved=moved, audience=told))
-            self.behind = {group.name for group in self.strong}
+            inline = Inline(
+                self.strong,
+                app.registry,
+                self.head,
+                moved=self.engine.moved,
+                audience=self.audience,
+                left=self._was_left,
+            )
+            self.rooms.log.carry(inline)
+            self.behind |= {group.name for group in self.strong}
             await self._see_who_is_level()
         if app.settings.background and (app.parts.projections or app.parts.sql_projections):
             await self.worker.start()
@@ -676,9 +686,16 @@ class _Live:
             left = max(until - clock(), 0.0)
             await reach_elsewhere(self.rooms.asked, self.head, names, position, timeout_seconds=left)
 
-    async def catch_up(self, names: Collection[str], *, timeout_seconds: float) -> None:
-        """Return when these strong subscriptions hold the log as it is now; once level they are never asked about again."""
-        await self.reach(names, (await self.rooms.log.head()).position, timeout_seconds=timeout_seconds)
+    async def catch_up(self, names: AbstractSet[str], *, timeout_seconds: float) -> None:
+        """Return when these strong subscriptions hold the log as it is now; level ones are not asked about again.
+
+        What other code has made is asked about each time: this process's appends leave it behind, those of others may not.
+        """
+        head = (await self.rooms.log.head()).position
+        others = self.builds.waiting - self.builds.unreadable
+        found = await self.rooms.asked.checkpoints(others & names)
+        late = names - {name for name, at in found.items() if at.position >= head}
+        await self.reach(late, head, timeout_seconds=timeout_seconds)
         await self._see_who_is_level()
 
     async def begin_again(self, name: str) -> None:
@@ -691,9 +708,16 @@ class _Live:
 
     async def _see_who_is_level(self) -> None:
         # In this order: what stands at the head that is read after it was level, and each append has kept it so.
-        found = await self.rooms.asked.checkpoints(self.behind)
+        asked, count = self.behind - self.builds.waiting, self.left_count
+        found = await self.rooms.asked.checkpoints(asked)
         head = (await self.rooms.log.head()).position
-        self.behind -= {name for name in self.behind if not head or (name in found and found[name].position >= head)}
+        if count == self.left_count:
+            self.behind -= {name for name in asked if not head or (name in found and found[name].position >= head)}
+
+    def _was_left(self, names: Collection[str]) -> None:
+        """An append of this process did not move these: until somebody makes up for it, questions wait."""
+        self.behind |= set(names)
+        self.left_count += 1
 
     def _folds(self, name: str) -> bool:
         """Whether this process changes the rows of a subscription: its engine does, or its appends."""

@@ -11,7 +11,8 @@ import msgspec
 from twofold.config import Places, PostgresURL, SqliteURL
 from twofold.errors import StoreRefusedError
 from twofold.projections import AskedStore, Inline, ReadStore
-from twofold.store.port import EventStore, SnapshotStore
+from twofold.projections.port import StrongLog
+from twofold.store.port import SnapshotStore
 from twofold.subscriptions import Leases
 
 
@@ -23,7 +24,7 @@ class Room(Protocol):
     async def close(self) -> None: ...
 
 
-class InlineLog(EventStore, Protocol):
+class InlineLog(StrongLog, Protocol):
     """A log whose appends can take effect in strong read models."""
 
     def carry(self, inline: Inline) -> None:

@@ -13,6 +13,7 @@ from tests.read_stores import new_event, opened
 from twofold.errors import FoldError, StoreUnavailableError
 from twofold.messages import Event
 from twofold.projections import Advance, Changes, Inline, Projector, ReadStore, Table, define, groups_of
+from twofold.projections.generations import Generation, Switch
 from twofold.projections.inline import GAP_MAX
 from twofold.store.port import Append, Appended, Head, Row
 from twofold.subscriptions import Checkpoint, Engine
@@ -25,13 +26,37 @@ Meanwhile = Callable[[], Coroutine[Any, Any, object]]
 
 
 class Transaction:
-    """An append's transaction, which notes what is loaded, and lets something happen before a call of that name."""
+    """An append's transaction, which notes what is loaded, and lets something happen before a call of that name.
+
+    Others see at once what is saved; ``rolled_back`` takes a checkpoint back that was moved without rows.
+    """
 
     def __init__(self, store: ReadStore, log: MemoryLog) -> None:
         self._store, self._log = store, log
         self.loaded: list[set[Any]] = []
         self.looked = 0
         self.before: dict[str, Meanwhile] = {}
+        self.moved: dict[str, Advance] = {}
+
+    async def rolled_back(self) -> None:
+        moved, self.moved = self.moved, {}
+        await self._store.save([Advance(each.name, each.end, each.start) for each in moved.values()])
+
+    async def position(self) -> int:
+        return (await self._log.head()).position
+
+    async def generations(self, subscriptions: Collection[str]) -> Sequence[Generation]:
+        return await self._store.generations(subscriptions)
+
+    async def switch(self, change: Switch) -> bool:
+        return await self._store.switch(change)
+
+    async def write(self, changes: Sequence[Changes]) -> None:
+        if "write" in self.before:
+            await self.before.pop("write")()
+        for each in changes:
+            end = self.moved.pop(each.table.subscription).end
+            assert await self._store.save([Advance(each.table.subscription, end, end, [each])]) == [True]
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
         self.looked += 1
@@ -47,7 +72,9 @@ class Transaction:
     async def save(self, advances: Sequence[Advance]) -> list[bool]:
         if "save" in self.before:
             await self.before.pop("save")()
-        return await self._store.save(advances)
+        saved = await self._store.save(advances)
+        self.moved = {each.name: each for each, done in zip(advances, saved, strict=True) if done and not each.changes}
+        return saved
 
     async def events_between(self, after: int, until: int) -> Sequence[Row]:
         return (await self._log.read(after=after, count_max=until - after)).rows
@@ -69,6 +96,7 @@ class Process:
         try:
             await self.inline.take_effect(self.transaction, batch, verdicts)
         except BaseException:
+            await self.transaction.rolled_back()
             self.inline.undone()
             raise
         self.inline.kept()
@@ -138,7 +166,7 @@ async def test_an_append_that_fails_after_the_fold_leaves_nothing_in_memory(here
     async def away() -> None:
         raise StoreUnavailableError("gone", reason="away")
 
-    here.transaction.before["save"] = away
+    here.transaction.before["write"] = away
     with pytest.raises(StoreUnavailableError):
         await here.append(paid("10"))
     await here.append(paid("2"))  # Here the log kept the ten: it is made up for.
@@ -151,11 +179,12 @@ async def test_rows_of_an_append_that_was_rolled_back_are_forgotten(here: Proces
     async def away() -> None:
         raise StoreUnavailableError("gone", reason="away")
 
-    here.transaction.before["save"] = away
+    here.transaction.before["write"] = away
     with pytest.raises(StoreUnavailableError):
         await here.inline.take_effect(
             here.transaction, [Append((new_event("family-1", paid("10")),))], [Appended(2, 2, {"family-1": 2})]
         )
+    await here.transaction.rolled_back()
     here.inline.undone()
     await here.append(paid("2"))
     assert (await total(store), await position(store)) == (Decimal(2), 2)

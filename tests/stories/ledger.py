@@ -169,3 +169,15 @@ async def _transfer(app: App, said: Connection, number: int) -> None:
             Transfer(source=f"a{(number + turn) % 5}", target=f"a{(number * turn) % 5}", amount=2 * turn)
         )
         said.send(receipt.position)
+
+
+def rebuild_until_killed(said: Connection, url: str) -> None:
+    """Build the balances anew without end, and say the number of each generation, before and after it serves."""
+    asyncio.run(_rebuild_until_killed(said, url))
+
+
+async def _rebuild_until_killed(said: Connection, url: str) -> None:
+    async with bank(url, background=False) as app:
+        while True:
+            (built,) = await app.rebuild(Balance, tell=lambda progress: said.send((progress.number, "is built")))
+            said.send((built.number, "serves"))

@@ -78,19 +78,13 @@ def amendment(table: Table, made_from: str | None) -> Amendment:
         raise StoreRefusedError(
             f"The definition of {table.name} has changed: {'; '.join(found)}",
             reason="definition-changed",
-            remedy=_rebuild(table),
+            remedy=f"A rebuild is needed: twofold projections rebuild {table.subscription}.",
         )
     return Amendment(
         tuple(column for column in table.columns if column.name not in old.columns),
         tuple(name for name in old.indexes if name not in new.indexes),
         old.searched != new.searched,
     )
-
-
-def _rebuild(table: Table) -> str:
-    if table.strong:
-        return f"A rebuild is needed: drop the table {table.name}, and the next start fills it from the log."
-    return f"A rebuild is needed: twofold projections rebuild {table.subscription}."
 
 
 def _differences(table: Table, old: _Text, new: _Text) -> Iterator[str]:

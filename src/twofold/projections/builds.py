@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from typing import TypeAlias
 
@@ -13,13 +14,14 @@ import msgspec
 
 from twofold.errors import BehindError, StoreError, TwofoldError
 from twofold.messages import Registry
+from twofold.projections.builder import ROWS_MAX
 from twofold.projections.deployment import Deployment, Plan
-from twofold.projections.generations import Generation
+from twofold.projections.generations import Generation, Switch, built_beside
 from twofold.projections.group import Group
-from twofold.projections.port import ReadStore
+from twofold.projections.port import ReadStore, StrongLog
 from twofold.projections.projector import Projector
 from twofold.projections.rebuild import Progress, Rebuild, Tell
-from twofold.store.port import EventStore
+from twofold.projections.takeover import Takeover, exchanged
 from twofold.subscriptions import SubscriptionStatus, Worker
 
 Check: TypeAlias = Callable[[Group], Awaitable[None]]
@@ -31,6 +33,9 @@ log = logging.getLogger("twofold.projections")
 REST_SECONDS = 0.001
 """Between two pages, so that whatever else this process does has its turn."""
 
+STRONG_ROWS_MAX = 5_000
+"""Rows that a rebuild of strong read models writes at a time: on SQLite appends wait for that."""
+
 LOOK_SECONDS = 1.0
 """How often somebody who waits looks whether another process has built it."""
 
@@ -40,7 +45,7 @@ class Builds:
 
     def __init__(
         self,
-        store: EventStore,
+        store: StrongLog,
         registry: Registry,
         reads: ReadStore,
         deployment: Deployment,
@@ -53,6 +58,7 @@ class Builds:
         self._deployment, self._projector, self._worker = deployment, projector, worker
         self._parked_max = parked_max
         self._held: dict[str, Group] = {}
+        self._unreadable: frozenset[str] = frozenset()
         self._waiting: dict[str, str] = {}
         self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -60,13 +66,19 @@ class Builds:
         self._one_is_done = asyncio.Event()
 
     @property
-    def waiting(self) -> Collection[str]:
+    def waiting(self) -> AbstractSet[str]:
         """What is not followed, because what serves of it was made by other code."""
         return self._waiting.keys()
+
+    @property
+    def unreadable(self) -> AbstractSet[str]:
+        """What has other columns than this code knows, of what is not followed."""
+        return self._unreadable & self._waiting.keys()
 
     def hold(self, plans: Sequence[Plan]) -> None:
         """Let nobody follow these until they are built."""
         self._held = {plan.group.name: plan.group for plan in plans}
+        self._unreadable = frozenset(plan.group.name for plan in plans if plan.is_other)
         self._waiting = {plan.group.name: _why(plan) for plan in plans}
         self._projector.hold(self._waiting)
 
@@ -131,29 +143,41 @@ class Builds:
 
     async def _built(self, plan: Plan, *, switch: bool, tell: Tell, check: Check | None) -> Generation:
         generation = await self._deployment.begin(plan)
-        rebuild = Rebuild(
-            self._log,
-            self._registry,
-            self._reads,
-            plan.group,
-            generation,
-            parked_max=self._parked_max,
-            skipped=await self._reads.skipped([each.name for each in plan.group.projections]),
-            tell=tell,
-            brake=lambda: asyncio.sleep(REST_SECONDS),
-        )
+        rebuild = await self._rebuild(plan, generation, tell)
         try:
             await rebuild.catch_up()
             if check is not None:
                 await check(rebuild.beside)
             if not switch:
                 return generation
-            await rebuild.switch(plan.old)
+            old = await rebuild.switch(plan.old)
         finally:
             await rebuild.close()
         await self._release(plan.group.name)
-        await self._deployment.tidy(plan.group, keep=plan.old)
+        await self._deployment.tidy(plan.group, keep=old)
         return msgspec.structs.replace(generation, state="active")
+
+    async def take_back(self, change: Switch) -> bool:
+        """Let a generation serve again that did before; False where something else serves by now."""
+        strong = any(table.strong for table in change.tables)
+        return await (exchanged(self._log, change) if strong else self._reads.switch(change))
+
+    async def _rebuild(self, plan: Plan, generation: Generation, tell: Tell) -> Rebuild:
+        group = plan.group
+        beside = built_beside(group, generation.number)
+        return Rebuild(
+            self._log,
+            self._registry,
+            self._reads,
+            group,
+            generation,
+            rows_max=STRONG_ROWS_MAX if group.strong else ROWS_MAX,
+            parked_max=self._parked_max,
+            skipped=await self._reads.skipped([each.name for each in group.projections]),
+            tell=tell,
+            brake=lambda: asyncio.sleep(REST_SECONDS),
+            take_over=Takeover(self._log, self._registry, beside) if group.strong else None,
+        )
 
     async def _build_all(self, plans: Sequence[Plan]) -> None:
         for plan in plans:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -37,17 +38,18 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
         return self.found in ("rejected", "cancelled")
 
 
+@lru_cache(maxsize=256)
 def code_of(group: Group) -> str:
     """The fingerprint of a group's code: its rows may come out otherwise when it is another."""
     return joined(map(fingerprint, group.projections))
 
 
 class Deployment:
-    """Compares groups with the generations of a read database. Strong groups are not its business: they have one only."""
+    """Compares groups with the generations of a read database."""
 
     def __init__(self, reads: ReadStore, groups: Collection[Group]) -> None:
         self._reads = reads
-        self._groups = {group.name: group for group in groups if not group.strong}
+        self._groups = {group.name: group for group in groups}
         self._noted: dict[str, list[Generation]] = {}
 
     async def plans(self) -> list[Plan]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
@@ -13,6 +14,8 @@ from twofold.projections.indexes import fitting
 from twofold.projections.parking import Letter
 from twofold.projections.projection import Projection
 from twofold.projections.table import Table
+
+_OF_GENERATION = re.compile(r"@[0-9]+\Z")
 
 State: TypeAlias = Literal["building", "active", "retired", "rejected", "cancelled", "dropped"]
 """Retired is what others took the place of, and rejected what was rolled back from: code that was rejected or cancelled is
@@ -66,6 +69,11 @@ def numbered(name: str, number: int) -> str:
 def subscription_of(name: str, number: int) -> str:
     """The name of the checkpoint of a generation that is not active."""
     return f"{name}@{number}"
+
+
+def active_name(name: str) -> str:
+    """The subscription that a checkpoint belongs to, whichever generation it is of."""
+    return _OF_GENERATION.sub("", name)
 
 
 def in_generation(table: Table, number: int) -> Table:

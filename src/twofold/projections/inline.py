@@ -12,6 +12,7 @@ import msgspec
 from twofold.errors import FoldError, StoreRefusedError
 from twofold.messages import Event, Recorded, Registry
 from twofold.projections.audience import Audience, commit_of
+from twofold.projections.deployment import superseded
 from twofold.projections.folding import Folding
 from twofold.projections.group import Group, Page
 from twofold.projections.port import Advance, AppendTransaction
@@ -25,6 +26,7 @@ GAP_MAX = 200
 up in the background first: appends must stay short."""
 
 Moved: TypeAlias = Callable[[Mapping[str, Checkpoint]], None]
+Left: TypeAlias = Callable[[Collection[str]], None]
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -39,8 +41,8 @@ class Inline:
     """The strong groups of an app. A log calls it inside each append; one flush at a time.
 
     ``take_effect`` writes; then ``kept`` or ``undone`` says what became of the transaction, and ``tell`` passes it on:
-    the ``audience`` hears what became of rows, and then ``moved`` where the groups stand. It remembers at most
-    ``rows_max`` rows.
+    ``left`` hears which groups the append has left behind (too far back, or made by other code), the ``audience`` what
+    became of rows, and then ``moved`` where the groups stand. It remembers at most ``rows_max`` rows.
     """
 
     def __init__(
@@ -51,18 +53,20 @@ class Inline:
         *,
         moved: Moved,
         audience: Audience | None = None,
+        left: Left = lambda names: None,
         rows_max: int = 50_000,
     ) -> None:
         self._groups = sorted(groups, key=lambda group: group.name)
         self._types = frozenset[str]().union(*(group.types for group in groups))
         self._registry = registry
         self._start = Checkpoint.start(head)
-        self._moved, self._audience = moved, audience or Audience()
+        self._moved, self._audience, self._left = moved, audience or Audience(), left
         projections = [each for group in groups for each in group.projections]
         self._folding = Folding(projections, rows_max=rows_max, followed=self._audience.followed)
         self._stands: dict[str, Checkpoint] = {}
         self._steps: list[Step] = []
-        self._to_tell: deque[Sequence[Commit]] = deque()
+        self._left_behind: Collection[str] = ()
+        self._to_tell: deque[Told] = deque()
         self._unfit: dict[str, int] = {}
 
     async def take_effect(
@@ -79,59 +83,63 @@ class Inline:
         before, last = appended[0][0] - 1, appended[-1][0]
         events = self._registry.page([row for row in appended if row[3] in self._types])
         level = [group for group in self._groups if self._stood_at(group) == before]
-        steps = [step for group in level if (step := await self._step_if_sure(transaction, group, events, last))]
-        saved = await transaction.save([step.advance for step in steps]) if steps else []
-        self._steps = [step for step, is_saved in zip(steps, saved, strict=True) if is_saved]
+        self._steps = await self._go_on(transaction, level, events, last)
         done = {step.group.name for step in self._steps}
         for group in self._groups:
             if group.name not in done:
                 await self._go_on_from_there(transaction, group, events, Span(before, last))
+        done = {step.group.name for step in self._steps}
+        self._left_behind = [group.name for group in self._groups if group.name not in done]
 
     def kept(self) -> None:
         """The transaction was committed: the rows are as they were left."""
         for step in self._steps:
             self._folding.keep(step.page)
             self._stands[step.group.name] = step.advance.end
-        self._to_tell.append([commit_of(step.advance, step.page) for step in self._steps])
-        self._steps = []
+        self._to_tell.append(Told([commit_of(step.advance, step.page) for step in self._steps], self._left_behind))
+        self._steps, self._left_behind = [], ()
 
     def undone(self) -> None:
         """The transaction was not committed, or nobody knows: forget what was made of the rows."""
         for group in self._groups:
             self._forget(group)
-        self._steps = []
+        self._steps, self._left_behind = [], ()
 
     def tell(self) -> None:
         """Say what was kept. Apart from that, for a log that appends on another thread."""
         while self._to_tell:
-            commits = self._to_tell.popleft()
-            for each in commits:
-                self._audience.tell(each)
-            self._moved({each.subscription: each.end for each in commits})
+            told = self._to_tell.popleft()
+            if told.left:
+                self._left(told.left)
+            for commit in told.commits:
+                self._audience.tell(commit)
+            self._moved({commit.subscription: commit.end for commit in told.commits})
 
     def _stood_at(self, group: Group) -> int:
         stands = self._stands.get(group.name)
         return -1 if stands is None else stands.position
 
-    async def _step_if_sure(
-        self, transaction: AppendTransaction, group: Group, events: Sequence[Recorded[Event]], last: int
-    ) -> Step | None:
-        """The step from where this process left the group. An error may come from rows that others changed: look first."""
-        try:
-            return await self._step(transaction, group, self._stands[group.name], _of(group, events), last)
-        except FoldError:
-            return None
+    async def _go_on(
+        self, transaction: AppendTransaction, level: Sequence[Group], events: Sequence[Recorded[Event]], last: int
+    ) -> list[Step]:
+        """The groups that still stand where this process has left them. Their checkpoints move first.
 
-    async def _step(
-        self,
-        transaction: AppendTransaction,
-        group: Group,
-        start: Checkpoint,
-        events: Sequence[Recorded[Event]],
-        last: int,
-    ) -> Step:
-        page, changes = await self._folding.changed(transaction, group, events)
-        return Step(group, page, Advance(group.name, start, start.moved(last, events), changes))
+        Until those have, nobody knows whose rows the tables hold by now, or of which columns.
+        """
+        starts = [self._stands[group.name] for group in level]
+        moves = [
+            Advance(group.name, start, start.moved(last, _of(group, events)))
+            for group, start in zip(level, starts, strict=True)
+        ]
+        saved = await transaction.save(moves) if moves else []
+        steps = []
+        for group, move, is_saved in zip(level, moves, saved, strict=True):
+            if is_saved:
+                with _refusing():
+                    page, changes = await self._folding.changed(transaction, group, _of(group, events))
+                await transaction.write(changes)
+                steps.append(Step(group, page, msgspec.structs.replace(move, changes=changes)))
+        return steps
 
     async def _go_on_from_there(
         self, transaction: AppendTransaction, group: Group, events: Sequence[Recorded[Event]], span: Span
@@ -139,16 +147,20 @@ class Inline:
         """The slow way, from what the database says: somebody else has moved the group, or appended without it."""
         while True:
             self._forget(group)
+            if superseded(group, await transaction.generations([group.name])):
+                return
             start = (await transaction.checkpoints([group.name])).get(group.name, self._start)
             if not self._may_go_on(group, start, span):
                 return
             missed = await self._missed(transaction, group, start, span)
             if missed is None:
                 return
+            taken = [*missed, *_of(group, events)]
             with _refusing():
-                step = await self._step(transaction, group, start, [*missed, *_of(group, events)], span.last)
-            if await self._saved(transaction, step, missed):
-                self._steps.append(step)
+                page, changes = await self._folding.changed(transaction, group, taken)
+            advance = Advance(group.name, start, start.moved(span.last, taken), changes)
+            if await self._saved(transaction, advance, missed):
+                self._steps.append(Step(group, page, advance))
                 return
 
     def _may_go_on(self, group: Group, start: Checkpoint, span: Span) -> bool:
@@ -174,18 +186,25 @@ class Inline:
             self._forget(group)
         return missed
 
-    async def _saved(self, transaction: AppendTransaction, step: Step, missed: Sequence[Recorded[Event]]) -> bool:
+    async def _saved(self, transaction: AppendTransaction, advance: Advance, missed: Sequence[Recorded[Event]]) -> bool:
         try:
-            [is_saved] = await transaction.save([step.advance])
+            [is_saved] = await transaction.save([advance])
         except StoreRefusedError:
             if missed:  # Perhaps it is theirs: the next attempt leaves the group behind.
-                self._unfit[step.group.name] = step.advance.start.position
+                self._unfit[advance.name] = advance.start.position
             raise
         return is_saved
 
     def _forget(self, group: Group) -> None:
         self._folding.forget(group)
         self._stands.pop(group.name, None)
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What became of a flush: the step of each group, and who was left behind."""
+
+    commits: Sequence[Commit]
+    left: Collection[str]
 
 
 class Span(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -11,8 +11,11 @@ from twofold.errors import StoreRefusedError
 from twofold.projections.generations import Generation, Switch
 from twofold.projections.parking import Letter, Parked
 from twofold.projections.table import Changes, Key, Table
+from twofold.store.port import EventStore
 from twofold.store.port import Row as StoredRow
 from twofold.subscriptions import Checkpoint, Note
+
+T = TypeVar("T")
 
 
 class Writer(Protocol):
@@ -110,7 +113,7 @@ class AskedStore(Protocol):
         ...
 
     def know(self, tables: Sequence[Table]) -> None:
-        """Which tables questions are about; until then their columns are taken for plain ones."""
+        """Which tables there are, to be called first; until then their columns are taken for plain ones."""
         ...
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
@@ -158,10 +161,37 @@ class Rows(Loading, Protocol):
 
 
 class AppendTransaction(Rows, Protocol):
-    """The open transaction of an append, in the database where strong read models are too. ``save`` begins no other."""
+    """An open transaction during which nobody else appends, where strong read models are too. ``save`` begins no other."""
+
+    async def position(self) -> int:
+        """Where the log ends, as this transaction sees it."""
+        ...
 
     async def events_between(self, after: int, until: int) -> Sequence[StoredRow]:
         """The log's rows after one position, up to and including another."""
+        ...
+
+    async def write(self, changes: Sequence[Changes]) -> None:
+        """Write rows, behind a ``save`` that has moved their checkpoint."""
+        ...
+
+    async def generations(self, subscriptions: Collection[str]) -> Sequence[Generation]:
+        """As ``ReadStore.generations``."""
+        ...
+
+    async def switch(self, change: Switch) -> bool:
+        """As ``ReadStore.switch``."""
+        ...
+
+
+class StrongLog(EventStore, Protocol):
+    """A log in whose database there may be strong read models."""
+
+    async def between_appends(self, work: Callable[[AppendTransaction], Coroutine[Any, Any, T]]) -> T:
+        """Do something in one durable transaction during which nobody appends, and that waits for nobody for long.
+
+        Errors: those of an append.
+        """
         ...
 
 

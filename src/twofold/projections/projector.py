@@ -91,9 +91,15 @@ class Projector:
         return found
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
-        if self._superseded:
-            return [await self._deliver_or_stop(delivery) for delivery in deliveries]
-        return await self._deliver(deliveries)
+        if not self._superseded:
+            try:
+                return await self._deliver(deliveries)
+            except StoreRefusedError:
+                # Other code may have put tables of other columns in their place: that stops nobody but its own.
+                await self._see_who_is_superseded([delivery.name for delivery in deliveries])
+                if not self._superseded:
+                    raise
+        return [await self._deliver_or_stop(delivery) for delivery in deliveries]
 
     async def _deliver_or_stop(self, delivery: Delivery) -> Outcome:
         if (error := self._superseded.get(delivery.name)) is not None:

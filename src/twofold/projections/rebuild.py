@@ -8,15 +8,15 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 
-from twofold.errors import StoreRefusedError, StoreUnavailableError, TwofoldError
+from twofold.errors import OutcomeUnknownError, StoreRefusedError, StoreUnavailableError, TwofoldError
 from twofold.messages import Registry
 from twofold.projections.builder import ROWS_MAX, Builder
 from twofold.projections.generations import Generation, Switch, built_beside
 from twofold.projections.group import Group
 from twofold.projections.parking import Letter
-from twofold.projections.port import ReadStore
+from twofold.projections.port import Advance, ReadStore
 from twofold.store.port import EventStore
-from twofold.subscriptions import Engine
+from twofold.subscriptions import Checkpoint, Engine
 from twofold.subscriptions.patience import backoff_seconds
 
 PAGE_MAX = 5000
@@ -35,6 +35,8 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 Tell = Callable[[Progress], None]
+TakeOver = Callable[[Switch], Awaitable[bool]]
+"""How one generation takes the place of another: as ``ReadStore.switch``, which it is for most."""
 
 
 class Rebuild:
@@ -54,12 +56,14 @@ class Rebuild:
         skipped: Iterable[Letter] = (),
         tell: Tell = lambda progress: None,
         brake: Callable[[], Awaitable[None]] | None = None,
+        take_over: TakeOver | None = None,
     ) -> None:
         self._log, self._reads, self._group, self.generation = log, reads, group, generation
         self._beside = built_beside(group, generation.number, skipped)
         self._builder = Builder(reads, self._beside, rows_max=rows_max, parked_max=parked_max)
         self._engine = Engine(log, registry, self._builder, page_max=page_max)
         self._tell, self._brake = tell, brake
+        self._take_over = take_over or reads.switch
         self._began = time.monotonic(), 0
 
     @property
@@ -87,17 +91,38 @@ class Rebuild:
                     return
                 raise
 
-    async def switch(self, old: int) -> None:
-        """Take the place of generation ``old``, catching up as often as that moves on."""
+    async def switch(self, old: int) -> int:
+        """Take the place of generation ``old``, or of what serves instead of it by now; the number of that one.
+
+        It catches up as often as that moves on, and waits for whoever reads the tables for long.
+        """
         tables = tuple(projection.table for projection in self._group.projections)
-        while not await self._reads.switch(Switch(self._group.name, old, self.generation.number, tables)):
-            if await self._is_over():
-                return
+        await self._begin()
+        failures = 0
+        while True:
+            try:
+                if await self._take_over(Switch(self._group.name, old, self.generation.number, tables)):
+                    return old
+                failures = 0
+            except (StoreUnavailableError, OutcomeUnknownError):
+                failures += 1
+                await asyncio.sleep(backoff_seconds(failures))
+            noted = await self._reads.generations([self._group.name])
+            if self._is_switched(noted):
+                return old
+            old = next((each.number for each in noted if each.state == "active"), old)
             await self.catch_up()
+
+    async def _begin(self) -> None:
+        """Have a checkpoint: where there are no events, nothing has moved one."""
+        start = Checkpoint.start(await self._log.head())
+        await self._reads.save([Advance(self._beside.name, start, start)])
 
     async def _is_over(self) -> bool:
         """Whether another process has switched to this generation. ``StoreRefusedError`` if somebody gave it up."""
-        noted = await self._reads.generations([self._group.name])
+        return self._is_switched(await self._reads.generations([self._group.name]))
+
+    def _is_switched(self, noted: Iterable[Generation]) -> bool:
         state = next((each.state for each in noted if each.number == self.generation.number), "cancelled")
         if state == "cancelled":
             raise StoreRefusedError(

@@ -60,7 +60,7 @@ class Rollout:
     @property
     def names(self) -> list[str]:
         """The subscriptions that can be built beside themselves."""
-        return [name for name, group in self._groups.items() if not group.strong]
+        return list(self._groups)
 
     def group(self, asked: type[ReadModel] | str) -> str:
         """The subscription of a read model, given as its class, its name or that of its group.
@@ -69,7 +69,7 @@ class Rollout:
         """
         for group in self._groups.values():
             if asked == group.name or any(asked in (each.cls, each.name) for each in group.projections):
-                return _refuse_strong(group).name
+                return group.name
         name = asked if isinstance(asked, str) else asked.__name__
         if name in self._by_sql:
             raise _not_beside(name, "a SQL projection", self._by_sql[name].layout.tables)
@@ -123,7 +123,7 @@ class Rollout:
             )
         tables = tuple(each.table for each in self._groups[name].projections)
         change = Switch(name, active.number, kept[-1].number, tables, back=True)
-        if not await self._reads.switch(change):
+        if not await self._builds.take_back(change):
             raise StoreRefusedError(
                 f"{name} was switched by somebody else just now",
                 reason="switched",
@@ -173,12 +173,6 @@ def rebuilt(status: SubscriptionStatus, standing: Standing | None, *, is_built: 
     goes_on = status.state in ("running", "catching up", "held")
     state: State = "rebuilding" if is_built and share is not None and goes_on else status.state
     return msgspec.structs.replace(status, state=state, generation=standing.generation, building=share)
-
-
-def _refuse_strong(group: Group) -> Group:
-    if group.strong:
-        raise _not_beside(group.name, "strong", [each.name for each in group.projections])
-    return group
 
 
 def _not_beside(name: str, what: str, tables: Collection[str]) -> StoreRefusedError:

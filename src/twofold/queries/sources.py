@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
 from twofold.projections import AskedStore, Projection, SqlProjection
@@ -21,7 +22,7 @@ class Follower(Protocol):
         """Strong subscriptions that are still catching up; seldom any."""
         ...
 
-    async def catch_up(self, names: Collection[str], *, timeout_seconds: float) -> None:
+    async def catch_up(self, names: AbstractSet[str], *, timeout_seconds: float) -> None:
         """Return when these, which are behind, hold the whole log as it is now; ``BehindError`` otherwise."""
         ...
 

@@ -33,3 +33,11 @@ from append_runs(
 -- name: versions
 -- What an append that is replayed had answered. Its events are neighbours, so their positions find them.
 select stream, max(version) from events where position between $1 and $2 group by stream;
+
+-- name: take_head
+-- For what is not an append, but must have none beside it.
+select take_head(0);
+
+-- name: wait_shortly
+-- Whoever asks about a table for long would hold up every append otherwise. It is tried again when that is over.
+select set_config('lock_timeout', '250ms', true);

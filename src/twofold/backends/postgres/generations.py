@@ -47,6 +47,8 @@ async def switch(connection: Connection, change: Switch) -> bool:
     at, coming = places.get(name), places.get(subscription_of(name, new))
     if coming is None or (at is not None and at[0] > coming[0] and not change.back):
         return False
+    if any(each.state == "active" and each.number != old for each in await generations_of(connection, [name])):
+        return False
     epoch = max(coming[1], at[1] if at is not None else 0) + 1
     for table in change.tables:
         await _rename(connection, table.name, numbered(table.name, old))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,12 +18,15 @@ from twofold.backends.postgres.open_rows import PostgresRows
 from twofold.backends.postgres.reading import Reading
 from twofold.backends.postgres.safety import refuse_unsafe
 from twofold.projections import Inline
+from twofold.projections.port import AppendTransaction
 from twofold.store.criteria import EVERYTHING, Criteria
 from twofold.store.effects import halved
 from twofold.store.flush import independent_runs
 from twofold.store.migrations import SchemaState, refuse_pending
 from twofold.store.pages import load_page
 from twofold.store.port import Append, Appended, Head, Page, Verdict
+
+T = TypeVar("T")
 
 _APPEND = load_page("twofold.backends.postgres", "append.sql")
 _READ = load_page("twofold.backends.postgres", "read.sql")
@@ -120,6 +124,14 @@ class PostgresLog:
     def carry(self, inline: Inline) -> None:
         """Let every append take effect in strong read models from now on."""
         self._inline = inline
+
+    async def between_appends(self, work: Callable[[AppendTransaction], Coroutine[Any, Any, T]]) -> T:
+        """As ``StrongLog.between_appends``: it takes the head first, as appends do."""
+        async with self._appends.transaction(translated=append_failure) as connection:
+            with nothing_written(self._appends.address):
+                await connection.execute(_APPEND["take_head"])
+                await connection.execute(_APPEND["wait_shortly"])
+                return await work(PostgresRows(connection))
 
     async def _append_with(self, inline: Inline, batch: Sequence[Append]) -> list[Verdict]:
         try:

@@ -9,9 +9,11 @@ from typing import Any, cast
 import asyncpg
 
 from twofold.backends.postgres.connection import Connection
+from twofold.backends.postgres.generations import generations_of, switch
 from twofold.backends.postgres.parked import park
 from twofold.backends.postgres.tables import find_statement, statements
 from twofold.backends.postgres.writing import PostgresWriter
+from twofold.projections.generations import Generation, Switch
 from twofold.projections.port import Advance, refused_value
 from twofold.projections.table import Changes, Key, Table
 from twofold.store.pages import load_page
@@ -54,8 +56,22 @@ class PostgresRows:
                     await self._write(advance)
         return [advance.name in moved for advance in advances]
 
+    async def position(self) -> int:
+        return cast("int", await self._connection.fetchval(_LOG["position"]))
+
     async def events_between(self, after: int, until: int) -> Sequence[Row]:
         return cast("list[Row]", await self._connection.fetch(_LOG["log"], after, until - after))
+
+    async def write(self, changes: Sequence[Changes]) -> None:
+        with told_of_values():
+            for each in changes:
+                await write_rows(self._connection, each)
+
+    async def generations(self, subscriptions: Collection[str]) -> Sequence[Generation]:
+        return await generations_of(self._connection, subscriptions)
+
+    async def switch(self, change: Switch) -> bool:
+        return await switch(self._connection, change)
 
     async def _move(self, advances: Sequence[Advance]) -> frozenset[str]:
         """The names of the steps whose checkpoint has been moved."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import apsw
 
@@ -22,11 +23,14 @@ from twofold.backends.sqlite.transaction import transaction
 from twofold.backends.sqlite.writing import run_here
 from twofold.errors import StoreRefusedError
 from twofold.projections import Inline
+from twofold.projections.port import AppendTransaction
 from twofold.store.criteria import EVERYTHING, Criteria
 from twofold.store.effects import halved
 from twofold.store.migrations import SchemaState, load_migrations
 from twofold.store.pages import load_page
 from twofold.store.port import Append, Head, Page, Verdict
+
+T = TypeVar("T")
 
 _SQL = load_page("twofold.backends.sqlite", "log.sql")
 _LAST_VERSION = 2**63 - 1
@@ -107,6 +111,16 @@ class SqliteLog:
 
     async def append(self, batch: Sequence[Append]) -> list[Verdict]:
         return await (self._append(batch) if self._inline is None else halved(batch, self._append))
+
+    async def between_appends(self, work: Callable[[AppendTransaction], Coroutine[Any, Any, T]]) -> T:
+        """As ``StrongLog.between_appends``."""
+
+        def alone(connection: apsw.Connection) -> T:
+            refuse_moved(connection, self.database.where)
+            with transaction(connection):
+                return run_here(work(SqliteRows(connection)))
+
+        return await self.database.run(alone)
 
     async def read(
         self, *, after: int = 0, criteria: Criteria = EVERYTHING, category: str | None = None,

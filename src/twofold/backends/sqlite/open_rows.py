@@ -9,11 +9,13 @@ from typing import Any, cast
 import apsw
 import msgspec
 
+from twofold.backends.sqlite.generations import generations_of, switch
 from twofold.backends.sqlite.parked import park
 from twofold.backends.sqlite.questions import MISTAKES, UNFIT
 from twofold.backends.sqlite.tables import find_statement, refuse_odd_texts, statements
 from twofold.backends.sqlite.writing import SqliteWriter
 from twofold.errors import StoreRefusedError
+from twofold.projections.generations import Generation, Switch
 from twofold.projections.port import Advance, refused_value
 from twofold.projections.table import Changes, Key, Table
 from twofold.store.pages import load_page
@@ -51,8 +53,23 @@ class SqliteRows:
         with told_of_values():
             return [await self._advance(advance) for advance in advances]
 
+    async def position(self) -> int:
+        position, _ = self._connection.execute(_LOG["end"]).get
+        return cast("int", position)
+
     async def events_between(self, after: int, until: int) -> Sequence[Row]:
         return cast("list[Row]", self._connection.execute(_LOG["all"], (after, until, until - after)).fetchall())
+
+    async def write(self, changes: Sequence[Changes]) -> None:
+        with told_of_values():
+            for each in changes:
+                write(self._connection, each)
+
+    async def generations(self, subscriptions: Collection[str]) -> Sequence[Generation]:
+        return generations_of(self._connection, subscriptions)
+
+    async def switch(self, change: Switch) -> bool:
+        return switch(self._connection, change)
 
     async def _advance(self, advance: Advance) -> bool:
         start, end, connection = advance.start, advance.end, self._connection

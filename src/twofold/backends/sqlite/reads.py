@@ -31,7 +31,7 @@ from twofold.backends.sqlite.tables import (
 from twofold.backends.sqlite.transaction import transaction
 from twofold.backends.sqlite.writing import run_here
 from twofold.projections.amendment import Amendment, amendment, refuse_changed, refuse_partial_groups
-from twofold.projections.generations import Generation, Switch
+from twofold.projections.generations import Generation, Switch, active_name
 from twofold.projections.parking import Letter, Parked
 from twofold.projections.port import Advance, Found, Layout, Survey, Take, Unparking
 from twofold.projections.table import Changes, Key, Table
@@ -43,6 +43,14 @@ T = TypeVar("T")
 
 _PACKAGE = "twofold.backends.sqlite"
 _SQL = load_page(_PACKAGE, "reads.sql")
+
+_BESIDE_LOG = {
+    "reads": "twofold_checkpoints",
+    "errors": "twofold_errors",
+    "parked": "twofold_parked",
+    "generations": "twofold_generations",
+}
+"""The migrations that strong read models need where the log is, and a table by which it is seen that one was run."""
 
 READS_APPLICATION_ID = 0x54465244
 """``TFRD`` in the file's header: the read models of a Twofold store."""
@@ -61,6 +69,7 @@ class SqliteReads:
         self.database = Database(path, synchronous="NORMAL", vfs=vfs)
         self._log: Database | None = None
         self._strong: frozenset[str] = frozenset()
+        self._strong_tables: frozenset[str] = frozenset()
         self._migrate = migrate
         self._questions = Questions(self.database, timeout_seconds=query_seconds)
         self.leases = SqliteLeases(self.database)
@@ -75,6 +84,9 @@ class SqliteReads:
         await self.database.run(prepare)
         if self.database.path is not None:
             await self.database.read(prepare)
+        if self._log is not None:
+            await _prepare_beside(self._log)
+            await self.database.attach(self._log)
 
     async def close(self) -> None:
         await self._questions.close()
@@ -83,8 +95,8 @@ class SqliteReads:
     async def install(
         self, tables: Sequence[Table], layouts: Sequence[Layout] = (), *, leave: Collection[str] = ()
     ) -> None:
-        strong = [table for table in tables if table.strong and self._log is not None]
-        self._strong = frozenset(table.subscription for table in strong)
+        self.know(tables)
+        strong = [table for table in tables if self._home(table.subscription) is self._log]
         weak = [table for table in tables if table not in strong and table.name not in leave]
 
         def work(connection: apsw.Connection) -> None:
@@ -95,12 +107,13 @@ class SqliteReads:
 
         await self.database.run(work)
         if strong and self._log is not None:
-            await _make_beside(self._log, strong)
-            await self.database.attach(self._log)
-        self.know(tables)
+            await self._log.run(partial(_make_strong, [table for table in strong if table.name not in leave]))
 
     def know(self, tables: Sequence[Table]) -> None:
         self._questions.know(tables)
+        strong = [table for table in tables if table.strong and self._log is not None]
+        self._strong = frozenset(table.subscription for table in strong)
+        self._strong_tables = frozenset(table.name for table in strong)
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
         found: dict[str, Checkpoint] = {}
@@ -123,7 +136,8 @@ class SqliteReads:
         return [saved[advance.name] for advance in advances]
 
     def _home(self, name: str) -> Database:
-        return self._log if name in self._strong and self._log is not None else self.database
+        """Where a subscription is, and so is every generation of it."""
+        return self._log if active_name(name) in self._strong and self._log is not None else self.database
 
     def _at_home(self, things: Collection[T], name_of: Callable[[T], str]) -> Iterator[tuple[Database, list[T]]]:
         """The things sorted by the database where their subscription is."""
@@ -164,44 +178,43 @@ class SqliteReads:
         return await self.database.run(work)
 
     async def definitions(self, tables: Collection[str]) -> Mapping[str, str]:
-        wanted = msgspec.json.encode(list(tables)).decode()
-
-        def work(connection: apsw.Connection) -> dict[str, str]:
-            return {str(name): str(made_from) for name, made_from in connection.execute(_SQL["definitions"], (wanted,))}
-
-        return await self.database.read(work)
+        found = await self.database.read(partial(_definitions, [*set(tables) - self._strong_tables]))
+        if (strong := self._strong_tables.intersection(tables)) and self._log is not None:
+            found |= await self._log.read(partial(_definitions, strong))
+        return found
 
     async def generations(self, subscriptions: Collection[str]) -> Sequence[Generation]:
-        return await self.database.read(lambda connection: generations_of(connection, subscriptions))
+        found: list[Generation] = []
+        for database, some in self._at_home(subscriptions, str):
+            found += await database.read(partial(_generations, some))
+        return sorted(found, key=lambda each: (each.subscription, each.number))
 
     async def enter(self, generation: Generation, tables: Sequence[Table] = ()) -> bool:
         def work(connection: apsw.Connection) -> bool:
             with transaction(connection):
                 return enter(connection, generation, tables)
 
-        return await self.database.run(work)
+        return await self._home(generation.subscription).run(work)
 
     async def switch(self, change: Switch) -> bool:
         def work(connection: apsw.Connection) -> bool:
             with transaction(connection):
                 return switch(connection, change)
 
-        return await self.database.run(work)
+        return await self._home(change.subscription).run(work)
 
     async def drop(self, generation: Generation, tables: Sequence[Table]) -> None:
         def work(connection: apsw.Connection) -> None:
             with transaction(connection):
                 drop(connection, generation, tables)
 
-        await self.database.run(work)
+        await self._home(generation.subscription).run(work)
 
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
-        wanted = msgspec.json.encode(list(names)).decode()
-
-        def work(connection: apsw.Connection) -> dict[str, Note]:
-            return {name: Note(*fields) for name, *fields in connection.execute(_SQL["notes"], (wanted,))}
-
-        return await self.database.read(work)
+        found: dict[str, Note] = {}
+        for database, some in self._at_home(names, str):
+            found |= await database.read(partial(_notes, some))
+        return found
 
     async def note(self, name: str, note: Note | None) -> None:
         def work(connection: apsw.Connection) -> None:
@@ -211,7 +224,7 @@ class SqliteReads:
                 else:
                     connection.execute(_SQL["write_note"], (name, note.position, note.code, note.message, note.facts))
 
-        await self.database.run(work)
+        await self._home(name).run(work)
 
     async def select(self, table: Table, tail: str, params: Mapping[str, object]) -> list[Any]:
         said = statements(table)
@@ -239,19 +252,39 @@ def _save(advances: Sequence[Advance], connection: apsw.Connection) -> list[bool
         return run_here(SqliteRows(connection).save(advances))
 
 
-async def _make_beside(log: Database, tables: Sequence[Table]) -> None:
-    """Make the tables of strong read models beside a log, and with the first what keeps their checkpoints."""
+def _definitions(tables: Collection[str], connection: apsw.Connection) -> dict[str, str]:
+    found = connection.execute(_SQL["definitions"], (msgspec.json.encode(list(tables)).decode(),))
+    return {str(name): str(made_from) for name, made_from in found}
+
+
+def _generations(subscriptions: Collection[str], connection: apsw.Connection) -> list[Generation]:
+    return generations_of(connection, subscriptions)
+
+
+def _notes(names: Collection[str], connection: apsw.Connection) -> dict[str, Note]:
+    found = connection.execute(_SQL["notes"], (msgspec.json.encode(list(names)).decode(),))
+    return {name: Note(*fields) for name, *fields in found}
+
+
+async def _prepare_beside(log: Database) -> None:
+    """Have beside a log what keeps the checkpoints of strong read models, and what else is known of them."""
 
     def work(connection: apsw.Connection) -> None:
         prepare(connection)
         with transaction(connection):
-            if not connection.execute(_SQL["has_checkpoints"]).get:
-                connection.execute(load_migrations(_PACKAGE, "reads_schema")[0].script).fetchall()
-            _make(connection, tables, ())
+            for migration in load_migrations(_PACKAGE, "reads_schema"):
+                made = _BESIDE_LOG.get(migration.name)
+                if made is not None and not connection.execute(_SQL["has_table"], (made,)).get:
+                    connection.execute(migration.script).fetchall()
 
     await log.run(work)
     if log.path is not None:
         await log.read(prepare)
+
+
+def _make_strong(tables: Sequence[Table], connection: apsw.Connection) -> None:
+    with transaction(connection):
+        _make(connection, tables, ())
 
 
 def _make(connection: apsw.Connection, tables: Sequence[Table], layouts: Sequence[Layout]) -> None:

@@ -31,9 +31,9 @@ delete from twofold_errors where name = ?;
 -- When, is said by the database.
 insert or replace into twofold_errors (name, position, code, message, facts) values (?, ?, ?, ?, ?);
 
--- name: has_checkpoints
--- A log has them from its first strong read model on.
-select exists (select 1 from sqlite_schema where name = 'twofold_checkpoints');
+-- name: has_table
+-- A log has ours from its first strong read model on.
+select exists (select 1 from sqlite_schema where type = 'table' and name = ?);
 
 -- name: definition
 -- The definition under which a table was made (null: not by us), and whether it is there.

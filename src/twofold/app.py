@@ -37,11 +37,12 @@ from twofold.projections import (
     Verifier,
     groups_of,
 )
+from twofold.projections.builder import ROWS_MAX
 from twofold.projections.builds import Builds
 from twofold.projections.control import Control
 from twofold.projections.deployment import Deployment, Plan, code_of
 from twofold.projections.generations import Generation
-from twofold.projections.rebuild import Tell
+from twofold.projections.rebuild import PAGE_MAX, Tell
 from twofold.projections.rollout import Rollout, rebuilt
 from twofold.queries import Answer, Desk, Moments, QuestionCount, Sources, TableChanges
 from twofold.rooms import Rooms, rooms_for
@@ -67,6 +68,15 @@ DRAIN_SECONDS = 30.0
 """How long a stop waits for commands and questions under way. What is appended by then is appended."""
 
 
+class Bounds(msgspec.Struct, frozen=True):
+    """What a process holds of its read models at most: events of a page, and rows; while it follows, and while it builds."""
+
+    page_max: int = 2000
+    rows_max: int = 50_000
+    build_page_max: int = PAGE_MAX
+    build_rows_max: int = ROWS_MAX
+
+
 class Settings(msgspec.Struct, frozen=True):
     """How an app runs; see ``App``."""
 
@@ -81,6 +91,7 @@ class Settings(msgspec.Struct, frozen=True):
     parked_max: int
     rebuild: Rebuilding
     lease_seconds: float
+    bounds: Bounds = Bounds()
 
 
 class App:
@@ -174,12 +185,7 @@ class App:
         """
         if self._live is not None:
             raise TwofoldError("The app is started already", remedy="Start it once; many tasks may share it.")
-        rooms = rooms_for(
-            self.places,
-            migrate=self.settings.migrate,
-            query_seconds=self.settings.query_seconds,
-            strong=any(projection.table.strong for projection in self.parts.projections),
-        )
+        rooms = self._rooms()
         live = _Live(self, rooms)
         try:
             await live.open()
@@ -447,6 +453,15 @@ class App:
         """What feeds the read models."""
         return self._started.engine
 
+    def _rooms(self) -> Rooms:
+        """Where everything is kept; not yet opened."""
+        return rooms_for(
+            self.places,
+            migrate=self.settings.migrate,
+            query_seconds=self.settings.query_seconds,
+            strong=any(projection.table.strong for projection in self.parts.projections),
+        )
+
     @property
     def _started(self) -> _Live:
         if self._live is None:
@@ -473,11 +488,13 @@ class _Live:
         self.states = States(rooms.log, app.registry, rooms.snapshots, states_max=app.settings.states_max)
         self.history = History(self.states, rooms.log, app.registry)
         changes, self.moments = TableChanges(), Moments(rooms.log)
+        bounds = app.settings.bounds
         projector = Projector(
             rooms.reads,
             app.parts.projections,
             app.parts.sql_projections,
             changed=changes.tell,
+            rows_max=bounds.rows_max,
             parked_max=app.settings.parked_max,
             watches_code=True,
         )
@@ -487,7 +504,8 @@ class _Live:
         self.verifier = Verifier(rooms.log, app.registry, rooms.reads, app.parts.projections, changed=changes.tell)
         self.changes = changes
         self.behind: set[str] = set()
-        self.engine = Engine(rooms.log, app.registry, projector, inline=[group.name for group in self.strong])
+        inline = [group.name for group in self.strong]
+        self.engine = Engine(rooms.log, app.registry, projector, page_max=bounds.page_max, inline=inline)
         self.worker = Worker(
             self.engine,
             rooms.leases,
@@ -514,6 +532,8 @@ class _Live:
             self.deployment,
             projector,
             self.worker,
+            page_max=bounds.build_page_max,
+            rows_max=bounds.build_rows_max,
             parked_max=app.settings.parked_max,
         )
         self.rollout = Rollout(

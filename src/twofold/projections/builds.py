@@ -47,11 +47,13 @@ class Builds:
         projector: Projector,
         worker: Worker,
         *,
+        page_max: int,
+        rows_max: int,
         parked_max: int,
     ) -> None:
         self._log, self._registry, self._reads = store, registry, reads
         self._deployment, self._projector, self._worker = deployment, projector, worker
-        self._parked_max = parked_max
+        self._page_max, self._rows_max, self._parked_max = page_max, rows_max, parked_max
         self._held: dict[str, Group] = {}
         self._waiting: dict[str, str] = {}
         self._turn = asyncio.Lock()
@@ -137,6 +139,8 @@ class Builds:
             self._reads,
             plan.group,
             generation,
+            page_max=self._page_max,
+            rows_max=self._rows_max,
             parked_max=self._parked_max,
             skipped=await self._reads.skipped([each.name for each in plan.group.projections]),
             tell=tell,

@@ -28,7 +28,7 @@ class Healing:
     def __init__(self, reads: ReadStore, projection: Projection, group: Group, compared: Comparison) -> None:
         self._reads, self._projection, self._group = reads, projection, group
         self._refold, self._at = compared.refold, compared.checkpoint
-        self._keeper = Keeper(projection)
+        self._keeper = Keeper(projection.table)
 
     async def mend(self, keys: Collection[Key]) -> int:
         """How many of these keys have the right row now. None, if somebody else has fenced or rewound meanwhile."""

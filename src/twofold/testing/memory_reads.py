@@ -30,6 +30,7 @@ class _Rows(msgspec.Struct):
     """A table: what it was made from, its rows as they are kept, and what columns hold that are newer than a row."""
 
     definition: str
+    columns: set[str]
     rows: dict[Key, dict[str, Any]] = {}
     defaults: dict[str, Any] = {}
 
@@ -83,7 +84,7 @@ class MemoryReads:
                 self._amend(table, amended[table.name].columns)
             else:
                 self._checkpoints.pop(table.subscription, None)
-                self._make(table.name, table.definition)
+                self._make(table.name, table)
 
     async def definitions(self, tables: Collection[str]) -> Mapping[str, str]:
         return {name: self._tables[name].definition for name in tables if name in self._tables}
@@ -157,7 +158,7 @@ class MemoryReads:
         self._generations[about] = generation
         for table in tables:
             made = beside(table, generation.number)
-            self._make(made.name, in_generation(table, generation.number).definition)
+            self._make(made.name, in_generation(table, generation.number))
         return True
 
     async def switch(self, change: Switch) -> bool:
@@ -200,7 +201,10 @@ class MemoryReads:
     async def select(self, table: Table, tail: str, params: Mapping[str, object]) -> list[Any]:
         if tail.strip() or params:
             raise _no_question()
-        return self._turned_back(table, list(self._rows(table).rows.values()))
+        try:
+            return self._turned_back(table, list(self._rows(table).rows.values()))
+        except StoreRefusedError as error:
+            raise QueryError(f"The read database refused: {error.fact}", remedy=error.remedy) from error
 
     async def query(self, sql: str, params: Mapping[str, object]) -> Found:
         raise _no_question()
@@ -211,17 +215,19 @@ class MemoryReads:
     # --- How it is done -----------------------------------------------------------------------------------------
 
     def _rows(self, table: Table) -> _Rows:
-        if table.name not in self._tables:
+        there = self._tables.get(table.name)
+        if there is None or not there.columns.issuperset(table.names):
+            what = f"no table {table.name}" if there is None else f"{table.name} has other columns"
             raise StoreRefusedError(
-                f"The read database has changed: no table {table.name}",
+                f"The read database has changed: {what}",
                 reason="schema",
                 remedy="Put back what was dropped or altered.",
             )
-        return self._tables[table.name]
+        return there
 
-    def _make(self, name: str, definition: str) -> None:
+    def _make(self, name: str, table: Table) -> None:
         self._forget(name)
-        self._tables[name] = _Rows(definition)
+        self._tables[name] = _Rows(table.definition, set(table.names))
 
     def _forget(self, name: str) -> None:
         """Remove a table, and what is parked of it."""
@@ -239,6 +245,7 @@ class MemoryReads:
         there, keeper = self._tables[table.name], Keeper(table)
         for column in added:
             default = None if column.default is None else keeper.values(column.name, [column.default])[0]
+            there.columns.add(column.name)
             there.defaults[column.name] = default
             for row in there.rows.values():
                 row[column.name] = default

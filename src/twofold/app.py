@@ -545,6 +545,7 @@ class _Live:
             self.groups,
             app.parts.sql_projections,
             sample=lambda: rooms_for(parse_places("sqlite://"), migrate=True).reads,
+            taken_back=self.engine.doubt,  # What serves stands further back now, and is to be followed from there.
         )
         rooms.reads.on_loss(self.engine.doubt)
         self.desk = Desk(

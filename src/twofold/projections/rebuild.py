@@ -14,9 +14,9 @@ from twofold.projections.builder import ROWS_MAX, Builder
 from twofold.projections.generations import Generation, Switch, built_beside
 from twofold.projections.group import Group
 from twofold.projections.parking import Letter
-from twofold.projections.port import ReadStore
+from twofold.projections.port import Advance, ReadStore
 from twofold.store.port import EventStore
-from twofold.subscriptions import Engine
+from twofold.subscriptions import Checkpoint, Engine
 from twofold.subscriptions.patience import backoff_seconds
 
 PAGE_MAX = 5000
@@ -35,6 +35,13 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 Tell = Callable[[Progress], None]
+
+
+async def stand(log: EventStore, reads: ReadStore, name: str) -> None:
+    """Let a generation that never moved stand before the first event of the log, where a switch finds it."""
+    if not await reads.checkpoints([name]):
+        start = Checkpoint.start(await log.head())
+        await reads.save([Advance(name, start, start)])
 
 
 class Rebuild:
@@ -89,6 +96,7 @@ class Rebuild:
 
     async def switch(self, old: int) -> None:
         """Take the place of generation ``old``, catching up as often as that moves on."""
+        await stand(self._log, self._reads, self._beside.name)
         tables = tuple(projection.table for projection in self._group.projections)
         while not await self._reads.switch(Switch(self._group.name, old, self.generation.number, tables)):
             if await self._is_over():

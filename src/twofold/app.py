@@ -42,11 +42,12 @@ from twofold.projections import (
     Verifier,
     groups_of,
 )
+from twofold.projections.builder import ROWS_MAX
 from twofold.projections.builds import Builds
 from twofold.projections.control import Control
 from twofold.projections.deployment import Deployment, Plan, code_of
 from twofold.projections.generations import Generation
-from twofold.projections.rebuild import Tell
+from twofold.projections.rebuild import PAGE_MAX, Tell
 from twofold.projections.rollout import Rollout, rebuilt
 from twofold.queries import Answer, Desk, Moments, QuestionCount, Sources, TableChanges
 from twofold.rooms import Rooms, rooms_for
@@ -73,6 +74,15 @@ DRAIN_SECONDS = 30.0
 """How long a stop waits for commands and questions under way. What is appended by then is appended."""
 
 
+class Bounds(msgspec.Struct, frozen=True):
+    """What a process holds of its read models at most: events of a page, and rows; while it follows, and while it builds."""
+
+    page_max: int = 2000
+    rows_max: int = 50_000
+    build_page_max: int = PAGE_MAX
+    build_rows_max: int = ROWS_MAX
+
+
 class Settings(msgspec.Struct, frozen=True):
     """How an app runs; see ``App``."""
 
@@ -88,6 +98,7 @@ class Settings(msgspec.Struct, frozen=True):
     rebuild: Rebuilding
     lease_seconds: float
     changes_max: int
+    bounds: Bounds = Bounds()
 
 
 class App:
@@ -184,12 +195,7 @@ class App:
         """
         if self._live is not None:
             raise TwofoldError("The app is started already", remedy="Start it once; many tasks may share it.")
-        rooms = rooms_for(
-            self.places,
-            migrate=self.settings.migrate,
-            query_seconds=self.settings.query_seconds,
-            strong=any(projection.table.strong for projection in self.parts.projections),
-        )
+        rooms = self._rooms()
         live = _Live(self, rooms)
         try:
             await live.open()
@@ -469,6 +475,15 @@ class App:
         """What feeds the read models."""
         return self._started.engine
 
+    def _rooms(self) -> Rooms:
+        """Where everything is kept; not yet opened."""
+        return rooms_for(
+            self.places,
+            migrate=self.settings.migrate,
+            query_seconds=self.settings.query_seconds,
+            strong=any(projection.table.strong for projection in self.parts.projections),
+        )
+
     @property
     def _started(self) -> _Live:
         if self._live is None:
@@ -496,11 +511,13 @@ class _Live:
         self.history = History(self.states, rooms.log, app.registry)
         changes, self.moments = TableChanges(), Moments(rooms.log)
         self.audience = Audience(changes.tell, changes_max=app.settings.changes_max)
+        bounds = app.settings.bounds
         projector = Projector(
             rooms.reads,
             app.parts.projections,
             app.parts.sql_projections,
             audience=self.audience,
+            rows_max=bounds.rows_max,
             parked_max=app.settings.parked_max,
             watches_code=True,
         )
@@ -512,7 +529,8 @@ class _Live:
         self.feed = RowFeed(rooms.log, rooms.reads, self.groups, told, folds=self._folds)
         self.behind: set[str] = set()
         self.left_count = 0
-        self.engine = Engine(rooms.log, app.registry, projector, inline=[group.name for group in self.strong])
+        inline = [group.name for group in self.strong]
+        self.engine = Engine(rooms.log, app.registry, projector, page_max=bounds.page_max, inline=inline)
         self.worker = Worker(
             self.engine,
             rooms.leases,
@@ -539,6 +557,8 @@ class _Live:
             self.deployment,
             projector,
             self.worker,
+            page_max=bounds.build_page_max,
+            rows_max=bounds.build_rows_max,
             parked_max=app.settings.parked_max,
         )
         self.rollout = Rollout(
@@ -550,6 +570,7 @@ class _Live:
             self.groups,
             app.parts.sql_projections,
             sample=lambda: rooms_for(parse_places("sqlite://"), migrate=True).reads,
+            taken_back=self.engine.doubt,  # What serves stands further back now, and is to be followed from there.
         )
         rooms.reads.on_loss(self.engine.doubt)
         self.desk = Desk(

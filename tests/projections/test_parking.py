@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import pytest
 
 from tests.projections.school import ChildAdded, CourseBooked, FamilyEnrolled
+from tests.projections.shapes import EVENTS as SHAPES
+from tests.projections.shapes import Placed, Renumbered, made_up
 from tests.read_stores import KINDS, append, opened, registry_of
 from twofold.errors import BehindError, FoldError, InvalidInputError, NotFoundError
 from twofold.messages import Event, Indexed, Key, Registry, by, evolve, stored_as
@@ -236,6 +238,17 @@ async def test_an_event_that_cannot_be_read_parks_the_key_of_its_stream(house: H
     assert await house.children(projection) == {"1": [], "2": []}
     (parked,) = await house.dead(projection).parked()
     assert (parked.since, parked.key) == (2, '"1"')
+
+
+async def test_an_event_that_cannot_be_read_and_passes_by_where_there_is_no_row_parks_nothing(house: House) -> None:
+    @stored_as("Renumbered")
+    class Older(Event):
+        to: int
+
+    orders = define(made_up({Placed: 2, Renumbered: 1}, always=False, group=False))
+    await house.add(("o-1", Older(to=2)), ("o-1", Placed(customer="a")), ("o-1", Older(to=3)))
+    await house.run(orders, registry=registry_of(*SHAPES))
+    assert [(each.key, each.since) for each in await house.dead(orders).parked()] == [('"1"', 3)]
 
 
 async def test_a_fan_out_parks_only_the_row_that_fails(house: House) -> None:

@@ -12,7 +12,8 @@ from tests.projections.school import REGISTRY, ChildAdded, FamilyEnrolled, Famil
 from tests.read_stores import log_of, opened
 from twofold.errors import FoldError, OutcomeUnknownError, StoreUnavailableError
 from twofold.messages import Event, Key, evolve
-from twofold.projections import Advance, Projector, ReadModel, Table, define
+from twofold.projections import Advance, Projector, ReadModel, Table, define, fingerprint
+from twofold.projections.generations import Generation
 from twofold.subscriptions import Advanced, Checkpoint, Delivery, Fenced, Stopped
 
 FAMILIES, MONTHS = define(FamilyView), define(MonthView)
@@ -162,3 +163,17 @@ async def test_a_key_that_no_column_could_hold_is_refused_before_the_database_is
     assert isinstance(outcome, Stopped)
     assert "number must be int, not str ('Ada')" in str(outcome.error)
     assert store.loaded == []
+
+
+async def test_whoever_looks_after_one_read_model_does_not_forget_that_another_is_superseded(store: Any) -> None:
+    history = await feed(ENROLLED, TEN)
+    projector = Projector(store, [FAMILIES, MONTHS], watches_code=True)
+    await store.enter(Generation("family_view", 2, "other code", "active", ("family_view",)))
+    await projector.resume(["family_view"])
+    await projector.resume(["month_view"])
+    (outcome,) = await projector.deliver([history.page(0, 2)])
+    assert isinstance(outcome, Stopped)
+    assert "which other code has made" in str(outcome.error)
+    await store.enter(Generation("family_view", 2, fingerprint(FAMILIES), "active", ("family_view",)))
+    (outcome,) = await projector.deliver([history.page(0, 2)])
+    assert isinstance(outcome, Advanced)

@@ -16,7 +16,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.projections.test_random_shapes import REGISTRY, Customer, histories, models
+from tests.projections.shapes import REGISTRY, Customer, histories, models
 from tests.read_stores import log_of, read_store
 from twofold.errors import FeedBrokenError
 from twofold.messages import Event

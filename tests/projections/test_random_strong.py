@@ -16,7 +16,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.projections.test_random_shapes import REGISTRY, Customer, Naive, Rows, histories, models
+from tests.projections.naive import Models, Naive
+from tests.projections.shapes import REGISTRY, Customer, histories, models
 from tests.read_stores import new_event
 from twofold.config import parse_places
 from twofold.messages import Event, name_of
@@ -33,9 +34,9 @@ from twofold.store.port import Append, Appended
 History = list[tuple[str, Event]]
 
 
-def naive(models: Sequence[type[ReadModel]], history: History) -> tuple[Rows, list[bool]]:
+def naive(models: Models, history: History) -> tuple[dict[str, dict[str, bytes]], list[bool]]:
     """The rows after each event that every model could take, and which those were."""
-    folded = Naive(models, parks=False)
+    folded = Naive(models)
     versions: Counter[str] = Counter()
     taken: list[bool] = []
     for stream, event in history:
@@ -105,7 +106,7 @@ async def _case(
     url: str, history: History, model: type[ReadModel], sizes: list[int], rows_max: int, every: int
 ) -> None:
     both: list[type[ReadModel]] = [Customer, model]
-    rows, taken = naive(both, history)
+    rows, taken = naive({define(cls).name: cls for cls in both}, history)
     found: list[bool] = []
     async with AsyncExitStack() as processes:
         doors = [await processes.enter_async_context(process(url, strong_groups(both), rows_max)) for _ in range(2)]
@@ -120,9 +121,7 @@ async def _case(
         for group in strong_groups(both):
             for each in group.projections:
                 kept = await doors[0].reads.select(each.table, "", {})
-                assert {row.id: msgspec.json.encode(row) for row in kept} == {
-                    key: msgspec.json.encode(row) for key, row in rows[each.cls].items()
-                }
+                assert {row.id: msgspec.json.encode(row) for row in kept} == rows[each.name]
 
 
 def batches(history: History, sizes: list[int]) -> list[History]:

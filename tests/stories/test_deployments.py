@@ -285,6 +285,60 @@ async def test_rolled_back_rows_are_followed_by_the_code_that_made_them(store: s
         assert await old.ask(TotalOf(list_id="l-1"), consistent=True) == 245
 
 
+async def test_whoever_follows_notices_that_an_older_generation_was_taken_back(store: str) -> None:
+    await fill(store)
+    async with app(store, Totals) as running, app(store, Totals).at(background=False) as operator:
+        await running.rebuild(Totals)
+        receipt = await running.send(Add(list_id="l-1", amount=100))
+        assert await running.ask(TotalOf(list_id="l-1"), after=receipt) == 245
+        await operator.rollout.rollback("totals")
+        await operator.control.wait("totals")
+        assert await running.ask(TotalOf(list_id="l-1"), after=receipt) == 245
+
+
+async def test_a_process_that_takes_it_back_itself_answers_nothing_from_before_a_receipt(store: str) -> None:
+    await fill(store)
+    async with app(store, Totals) as running:
+        await running.rebuild(Totals)
+        receipt = await running.send(Add(list_id="l-1", amount=100))
+        await running.settle()
+        await running.rollout.rollback("totals")
+        assert await running.ask(TotalOf(list_id="l-1"), after=receipt) == 245
+
+
+async def test_other_code_is_built_before_the_first_event_too(store: str) -> None:
+    async with app(store, Totals).at(background=False) as old:
+        await old.settle()
+        async with app(store, DoubledTotals) as new:
+            await new.builds_done()
+            assert await numbers_of(new) == [(1, "retired"), (2, "active")]
+            receipt = await new.send(Add(list_id="l-1", amount=1))
+            with pytest.raises(BehindError, match="totals is at generation 2, which other code has made"):
+                await old.settle()
+            assert await new.ask(TotalOf(list_id="l-1"), after=receipt) == 2
+
+
+async def test_what_was_replaced_before_the_first_event_can_be_taken_back(store: str) -> None:
+    async with app(store, Totals).at(background=False) as running:
+        await running.rebuild(Totals)
+        await running.rollout.rollback("totals")
+        assert await numbers_of(running) == [(1, "active"), (2, "rejected")]
+
+
+async def test_old_code_whose_column_is_gone_stops_alone_and_says_why(store: str) -> None:
+    async with App(Numbers, WiderTotals, Counts, store=store, background=False) as old:
+        await old.settle()
+        async with app(store, Totals).at(background=False) as new:
+            await new.rebuild(Totals)
+            await new.send(Add(list_id="l-1", amount=1))
+        while await old.engine.step():
+            pass
+        counts, totals = await old.status()
+        assert (counts.name, counts.state, counts.position) == ("counts", "running", 1)
+        assert (totals.name, totals.state) == ("totals", "stopped")
+        assert "which other code has made" in str(totals.error)
+
+
 async def test_what_is_built_to_wait_serves_when_it_is_switched(store: str) -> None:
     await fill(store)
     async with app(store, DoubledTotals).at(background=False) as operator:

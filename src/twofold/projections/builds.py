@@ -14,7 +14,6 @@ import msgspec
 
 from twofold.errors import BehindError, StoreError, TwofoldError
 from twofold.messages import Registry
-from twofold.projections.builder import ROWS_MAX
 from twofold.projections.deployment import Deployment, Plan
 from twofold.projections.generations import Generation, Switch, built_beside
 from twofold.projections.group import Group
@@ -52,11 +51,13 @@ class Builds:
         projector: Projector,
         worker: Worker,
         *,
+        page_max: int,
+        rows_max: int,
         parked_max: int,
     ) -> None:
         self._log, self._registry, self._reads = store, registry, reads
         self._deployment, self._projector, self._worker = deployment, projector, worker
-        self._parked_max = parked_max
+        self._page_max, self._rows_max, self._parked_max = page_max, rows_max, parked_max
         self._held: dict[str, Group] = {}
         self._unreadable: frozenset[str] = frozenset()
         self._waiting: dict[str, str] = {}
@@ -171,7 +172,8 @@ class Builds:
             self._reads,
             group,
             generation,
-            rows_max=STRONG_ROWS_MAX if group.strong else ROWS_MAX,
+            page_max=self._page_max,
+            rows_max=min(STRONG_ROWS_MAX, self._rows_max) if group.strong else self._rows_max,
             parked_max=self._parked_max,
             skipped=await self._reads.skipped([each.name for each in group.projections]),
             tell=tell,

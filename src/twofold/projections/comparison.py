@@ -40,7 +40,7 @@ class Comparison:
         self._log, self._registry, self._reads = log, registry, reads
         self._projection, self._group, self._keys = projection, group, keys
         self._is_whole, self._rows_max = rows_max is None, sys.maxsize if rows_max is None else rows_max
-        self._keeper = Keeper(projection)
+        self._keeper = Keeper(projection.table)
         self._kept: dict[Key, Values] = {}
         self.checkpoint: Checkpoint
         self.parked: Mapping[str, Since] = {}

@@ -82,7 +82,8 @@ class Fold:
                         self._begin(key, step, subject, recorded)
                         continue
                     changed[key] = row
-                if (said := step.function(row, subject)) is not None and not self._stays(key, row, said):
+                said = step.function(row, subject)
+                if said is not None and not self._stays(key, row, said, recorded.position):
                     continue
                 if step.gives:
                     own_documents(projection, row, recorded.event, step.gives)
@@ -110,9 +111,13 @@ class Fold:
 
     def looked_up(self, key: Key, position: int) -> Any:
         """The row as it is now, for the fold of another. ``LookupError`` where it is parked: nobody knows how it is."""
-        if position >= self.parked.get(key, position + 1):
+        if self._is_parked(key, position):
             raise LookupError(f"{self.projection.name} {key!r}, which this fold looks up, is parked")
         return self.current(key)
+
+    def _is_parked(self, key: Key, position: int) -> bool:
+        """Whether a key takes no event at this position: it may only be parked from a later one on."""
+        return position >= self.parked.get(key, position + 1)
 
     def current(self, key: Key) -> Any:
         """The row as it is now, after what has been taken; None if there is none."""
@@ -148,24 +153,24 @@ class Fold:
         row, said = self.projection.begun(key, step, subject)
         existed = key in self._changed
         self._changed[key] = row
-        if said is not None and not self._stays(key, row, said):
+        if said is not None and not self._stays(key, row, said, recorded.position):
             if not existed and key not in self.rows:
                 del self._changed[key]  # Nothing came of it, and there is nothing to remove.
             return
         if step.gives:
             own_documents(self.projection, row, recorded.event, step.gives)
 
-    def _stays(self, key: Key, row: Any, said: object) -> bool:
+    def _stays(self, key: Key, row: Any, said: object, position: int) -> bool:
         """Do as a fold said that returned something. Whether there still is a row."""
         if said is MOVED:
-            self._move(key, row)
+            self._move(key, row, position)
             return True
         if said is not REMOVED:
             raise TypeError(f"the fold returned {said!r}; it may return nothing, or REMOVED")
         self._changed[key] = None
         return False
 
-    def _move(self, key: Key, row: Any) -> None:
+    def _move(self, key: Key, row: Any, position: int) -> None:
         """Let a row stand under the key that its fold has given it."""
         new = self.projection.row_key(row)
         if new == key:
@@ -174,7 +179,7 @@ class Fold:
             raise TypeError(reason)
         if self.current(new) is not None:
             raise ValueError(f"there is a row with the key {new} already")
-        if new in self.parked:
+        if self._is_parked(new, position):
             raise ValueError(f"the key {new} is parked")
         self.moved_to.append(new)
         self._changed[key] = None

@@ -35,7 +35,7 @@ class Healing:
         self._before: dict[Key, Any] = {}
         self._reads, self._projection, self._group = reads, projection, group
         self._refold, self._at = compared.refold, compared.checkpoint
-        self._keeper = Keeper(projection)
+        self._keeper = Keeper(projection.table)
 
     async def mend(self, keys: Collection[Key]) -> int:
         """How many of these keys have the right row now. None, if somebody else has fenced or rewound meanwhile."""

@@ -98,12 +98,12 @@ def _misfit(name: str, type_: Any, value: object) -> str:
     exact = isinstance(type_, type) and type(value) is type_
     loosely = isinstance(value, str) if not isinstance(type_, type) else isinstance(value, type_)
     if exact or (loosely and type_ not in (int, date)):
-        return _unfit(name, value)
+        return unfit(name, value)
     wanted = type_.__name__ if isinstance(type_, type) else str(type_)
     return f"{name} must be {wanted}, not {type(value).__name__} ({value!r})"
 
 
-def _unfit(name: str, value: object) -> str:
+def unfit(name: str, value: object) -> str:
     """Why no database could hold a value of the right type; empty if it could."""
     if isinstance(value, int) and not -INT_MAX - 1 <= value <= INT_MAX:
         return f"{name} must fit into 64 bits, not {value}"

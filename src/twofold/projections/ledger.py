@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import msgspec
@@ -29,10 +30,10 @@ _CONVERTERS: Mapping[Kind, Converters] = {
 
 
 class Keeper:
-    """Turns rows of one read model into what is kept of them, and back."""
+    """Turns rows of one table into what is kept of them, and back."""
 
-    def __init__(self, projection: Projection) -> None:
-        table, self._row_key = projection.table, projection.row_key
+    def __init__(self, table: Table) -> None:
+        self._row_key: Callable[[Any], Key] = attrgetter(*table.key)
         # Words are made from the row: they are nothing of their own to compare.
         columns = tuple(msgspec.structs.replace(column, searchable=False) for column in table.columns)
         self.names = table.names
@@ -54,7 +55,7 @@ class Ledger:
     """What the folds of some read models have come to. It is ``Loading`` for a fold: whoever loads a row gets a copy."""
 
     def __init__(self, projections: Collection[Projection]) -> None:
-        self.keepers = {each.name: Keeper(each) for each in projections}
+        self.keepers = {each.name: Keeper(each.table) for each in projections}
         self.kept: Mapping[str, dict[Key, Values]] = {each.name: {} for each in projections}
 
     def __len__(self) -> int:

@@ -97,9 +97,13 @@ class Projection:
         self.table = msgspec.structs.replace(self.table, group=group, strong=strong)
 
     def unreadable(self, recorded: Recorded[Event]) -> Step:
-        """The step for an event that this program cannot decode: its key can be known all the same, its fold only fails."""
+        """The step for an event that this program cannot decode: its key can be known all the same, its fold only fails.
+
+        What passes by where there is no row does so whatever is in it.
+        """
         step = self._steps_by_name[recorded.type]
-        return Step(step.key, _refuse_unreadable, wants_recorded=True)
+        missing: Missing = "pass" if step.missing == "pass" else "begin"
+        return Step(step.key, _refuse_unreadable, wants_recorded=True, missing=missing)
 
     def begun(self, key: Key, step: Step, subject: Any) -> tuple[Any, object]:
         """A new row after its first event, and what its fold returned. Unless it is gone, all columns must be set."""

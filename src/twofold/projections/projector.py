@@ -91,13 +91,16 @@ class Projector:
         return found
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
-        if not self._superseded:
+        names = [delivery.name for delivery in deliveries]
+        if not self._superseded.keys().isdisjoint(names):  # It may be this code's again by now.
+            await self._see_who_is_superseded(names)
+        if self._superseded.keys().isdisjoint(names):
             try:
                 return await self._deliver(deliveries)
             except StoreRefusedError:
                 # Other code may have put tables of other columns in their place: that stops nobody but its own.
-                await self._see_who_is_superseded([delivery.name for delivery in deliveries])
-                if not self._superseded:
+                await self._see_who_is_superseded(names)
+                if self._superseded.keys().isdisjoint(names):
                     raise
         return [await self._deliver_or_stop(delivery) for delivery in deliveries]
 
@@ -129,7 +132,9 @@ class Projector:
         """Whoever was fenced may have been so by a generation that other code has made."""
         groups = [self._groups[name] for name in names if name in self._groups] if self._watches_code else []
         noted = await self._reads.generations([group.name for group in groups]) if groups else ()
-        self._superseded = {group.name: error for group in groups if (error := superseded(group, noted)) is not None}
+        others = {name: error for name, error in self._superseded.items() if name not in names}
+        found = {group.name: error for group in groups if (error := superseded(group, noted)) is not None}
+        self._superseded = others | found
 
     async def _fold(self, delivery: Delivery, parking: Sequence[Parked] = ()) -> Folded:
         """Fold the page, parking keys that cannot be folded, or what stands before the first event that nobody can place."""

@@ -39,6 +39,13 @@ TakeOver = Callable[[Switch], Awaitable[bool]]
 """How one generation takes the place of another: as ``ReadStore.switch``, which it is for most."""
 
 
+async def stand(log: EventStore, reads: ReadStore, name: str) -> None:
+    """Let a generation that never moved stand before the first event of the log, where a switch finds it."""
+    if not await reads.checkpoints([name]):
+        start = Checkpoint.start(await log.head())
+        await reads.save([Advance(name, start, start)])
+
+
 class Rebuild:
     """Builds one generation of a group. It may be killed at any moment, and goes on where it has written."""
 
@@ -96,8 +103,8 @@ class Rebuild:
 
         It catches up as often as that moves on, and waits for whoever reads the tables for long.
         """
+        await stand(self._log, self._reads, self._beside.name)
         tables = tuple(projection.table for projection in self._group.projections)
-        await self._begin()
         failures = 0
         while True:
             try:
@@ -112,11 +119,6 @@ class Rebuild:
                 return old
             old = next((each.number for each in noted if each.state == "active"), old)
             await self.catch_up()
-
-    async def _begin(self) -> None:
-        """Have a checkpoint: where there are no events, nothing has moved one."""
-        start = Checkpoint.start(await self._log.head())
-        await self._reads.save([Advance(self._beside.name, start, start)])
 
     async def _is_over(self) -> bool:
         """Whether another process has switched to this generation. ``StoreRefusedError`` if somebody gave it up."""

@@ -15,7 +15,7 @@ from twofold.projections.generations import Generation, Switch, subscription_of
 from twofold.projections.group import Group
 from twofold.projections.model import ReadModel
 from twofold.projections.port import ReadStore
-from twofold.projections.rebuild import Tell
+from twofold.projections.rebuild import Tell, stand
 from twofold.projections.sql import SqlProjection
 from twofold.projections.verifier import Verifier
 from twofold.store.port import EventStore
@@ -51,9 +51,11 @@ class Rollout:
         sql_projections: Collection[SqlProjection],
         *,
         sample: Callable[[], ReadStore],
+        taken_back: Callable[[], None] = lambda: None,
     ) -> None:
         self._log, self._reads, self._registry = log, reads, registry
         self._deployment, self._builds, self._sample = deployment, builds, sample
+        self._taken_back = taken_back
         self._groups = {group.name: group for group in groups}
         self._by_sql = {each.name: each for each in sql_projections}
 
@@ -123,12 +125,14 @@ class Rollout:
             )
         tables = tuple(each.table for each in self._groups[name].projections)
         change = Switch(name, active.number, kept[-1].number, tables, back=True)
+        await stand(self._log, self._reads, subscription_of(name, kept[-1].number))
         if not await self._builds.take_back(change):
             raise StoreRefusedError(
                 f"{name} was switched by somebody else just now",
                 reason="switched",
                 remedy="Look what serves: twofold projections ls --json.",
             )
+        self._taken_back()
         return change
 
     async def cancel(self, name: str) -> list[Generation]:

@@ -174,6 +174,7 @@ class Engine:
         """Return when everything is at the head as it is now; ``BehindError`` for what is late or stopped."""
         head = await self._log.head()
         if not self.running:
+            await self.look()
             while await self.step():
                 pass
         await self.reach(tuple(self._subscriber.interests), head.position, timeout_seconds=timeout_seconds)
@@ -228,10 +229,25 @@ class Engine:
         return await call_the_roll(self._log, self._subscriber, head, names, resume=False) if names else {}
 
     async def look(self) -> None:
-        """Learn where the log ends, and wake whoever is behind: should news be lost, this is where it is made up for."""
+        """Learn where the log ends and who was fenced, and wake both them and whoever is behind.
+
+        Should news be lost, this is where it is made up for; and nobody else tells of a generation that was taken back.
+        """
         self._learn((await self._log.head()).position)
+        await self._see_who_was_fenced()
         for cohort in self._cohorts:
             if cohort.alive and not cohort.level_with(self._head):
+                cohort.news.set()
+
+    async def _see_who_was_fenced(self) -> None:
+        """Doubt those that stand in another epoch: the rows may be others, and from further back."""
+        found = await self._subscriber.checkpoints([name for name, each in self._members.items() if not each.stopped])
+        for name, checkpoint in found.items():
+            member = self._members.get(name)
+            if member is not None and checkpoint.epoch != member.checkpoint.epoch and name not in self._inline:
+                member.doubt = object()
+        for cohort in self._cohorts:
+            if any(member.doubt is not None for member in cohort.members):
                 cohort.news.set()
 
     async def _see_parked(self, members: Mapping[str, Member]) -> None:

@@ -4,6 +4,7 @@ given, on, project   rules as examples: given(…).when(…).then(…), and the 
 deterministic        whether read models fold a history to the same rows each time
 InMemoryApp          the whole app on a private database; every question sees every command before it
 MemoryLog            a log in a list, and MemorySnapshots
+MemoryReads          a read store in dicts, and MemoryLeases
 conformance          what any EventStore must do, as a suite of tests (twofold.testing.conformance)
 
 The pytest plugin comes with the package; its fixture ``in_memory`` starts an ``InMemoryApp`` for a test.
@@ -19,14 +20,28 @@ if TYPE_CHECKING:
     from twofold.testing.determinism import deterministic
     from twofold.testing.history import on
     from twofold.testing.memory import MemoryLog, MemorySnapshots
+    from twofold.testing.memory_leases import MemoryLeases
+    from twofold.testing.memory_reads import MemoryReads
     from twofold.testing.rows import project
     from twofold.testing.scenario import given
 
-__all__ = ["InMemoryApp", "MemoryLog", "MemorySnapshots", "deterministic", "given", "on", "project"]
+__all__ = [
+    "InMemoryApp",
+    "MemoryLeases",
+    "MemoryLog",
+    "MemoryReads",
+    "MemorySnapshots",
+    "deterministic",
+    "given",
+    "on",
+    "project",
+]
 
 _HOME_OF = {
     "InMemoryApp": "app",
+    "MemoryLeases": "memory_leases",
     "MemoryLog": "memory",
+    "MemoryReads": "memory_reads",
     "MemorySnapshots": "memory",
     "deterministic": "determinism",
     "given": "scenario",

@@ -1,0 +1,48 @@
+"""Rows that move to other keys, where keys are parked: what comes of it does not depend on the size of pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from tests.projections.shapes import EVENTS, Added, Placed, Renumbered, made_up
+from tests.read_stores import log_of, registry_of
+from twofold.messages import Event
+from twofold.projections import Projector, ReadModel, define
+from twofold.subscriptions import Engine
+from twofold.testing.memory_reads import MemoryReads
+
+ORDERS = define(made_up({Placed: 2, Added: 0, Renumbered: 0}, always=False, group=False))
+
+
+class Kept:
+    """What has become of some events, folded so many at a time."""
+
+    async def fold(self, history: Sequence[tuple[str, Event]], page_max: int) -> None:
+        self.log, self.reads = await log_of(history), MemoryReads()
+        await self.reads.install([ORDERS.table])
+        projector = Projector(self.reads, [ORDERS], parked_max=10)
+        await Engine(self.log, registry_of(*EVENTS), projector, page_max=page_max).settle()
+
+    async def rows(self) -> dict[str, ReadModel]:
+        return {ORDERS.row_key(row): row for row in await self.reads.select(ORDERS.table, "", {})}
+
+    async def parked(self) -> dict[str, int]:
+        return {each.key: each.since for each in await self.reads.parked([ORDERS.name])}
+
+
+@pytest.mark.parametrize("page_max", [1, 2, 100])
+async def test_a_row_may_move_to_a_key_that_is_parked_only_later(page_max: int) -> None:
+    kept = Kept()
+    await kept.fold(
+        [
+            ("o-1", Placed(customer="a")),
+            ("o-1", Renumbered(to="2")),
+            ("o-2", Added(amount=13)),
+            ("o-2", Added(amount=1)),
+        ],
+        page_max,
+    )
+    assert (await kept.rows()).keys() == {"2"}
+    assert await kept.parked() == {'"2"': 3}

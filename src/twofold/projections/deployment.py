@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -37,6 +38,7 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
         return self.found in ("rejected", "cancelled")
 
 
+@lru_cache(maxsize=256)
 def code_of(group: Group) -> str:
     """The fingerprint of a group's code: its rows may come out otherwise when it is another."""
     return joined(map(fingerprint, group.projections))
@@ -92,15 +94,21 @@ class Deployment:
             if each.state in ("retired", "rejected") and each.number != keep:
                 await self._reads.drop(each, [projection.table for projection in group.projections])
 
-    async def note(self, names: Collection[str]) -> None:
-        """These groups serve what this code makes; to be called when their tables are there."""
+    async def note(self, names: Collection[str]) -> bool:
+        """These groups serve what this code makes; to be called when their tables are there.
+
+        False where another process has noted something else since they were planned: plan again.
+        """
         for name in names:
             if name in self._groups:
                 group, active = self._groups[name], self.active(name)
                 code = code_of(group)
                 if active is None or active.code != code:
                     number = active.number if active is not None else 1
-                    await self._reads.enter(Generation(name, number, code, "active", _names(group)))
+                    new = Generation(name, number, code, "active", _names(group))
+                    if not await self._reads.enter(new, over=active):
+                        return False
+        return True
 
     def active(self, name: str) -> Generation | None:
         """The generation of a group that serves."""

@@ -14,9 +14,9 @@ from twofold.projections.builder import ROWS_MAX, Builder
 from twofold.projections.generations import Generation, Switch, built_beside
 from twofold.projections.group import Group
 from twofold.projections.parking import Letter
-from twofold.projections.port import ReadStore
+from twofold.projections.port import Advance, ReadStore
 from twofold.store.port import EventStore
-from twofold.subscriptions import Engine
+from twofold.subscriptions import Checkpoint, Engine
 from twofold.subscriptions.patience import backoff_seconds
 
 PAGE_MAX = 5000
@@ -83,19 +83,31 @@ class Rebuild:
                 await asyncio.sleep(backoff_seconds(failures))
             except TwofoldError:
                 # Whoever switches or cancels it takes its tables away.
-                if await self._is_over():
+                if await self.is_over():
                     return
                 raise
 
     async def switch(self, old: int) -> None:
-        """Take the place of generation ``old``, catching up as often as that moves on."""
+        """Take the place of generation ``old``, catching up as often as that moves on.
+
+        ``StoreRefusedError`` where another one serves by now: it may be of newer code.
+        """
         tables = tuple(projection.table for projection in self._group.projections)
-        while not await self._reads.switch(Switch(self._group.name, old, self.generation.number, tables)):
-            if await self._is_over():
-                return
+        change, failures = Switch(self._group.name, old, self.generation.number, tables), 0
+        while True:
+            try:
+                if await self._reads.switch(change) or await self.is_over():
+                    return
+                await self._refuse_other(old)
+                await self._begin()
+                await self._engine.look()  # A crash may have taken back what was written.
+                failures = 0
+            except StoreUnavailableError:  # Perhaps it was done all the same: then it is over.
+                failures += 1
+                await asyncio.sleep(backoff_seconds(failures))
             await self.catch_up()
 
-    async def _is_over(self) -> bool:
+    async def is_over(self) -> bool:
         """Whether another process has switched to this generation. ``StoreRefusedError`` if somebody gave it up."""
         noted = await self._reads.generations([self._group.name])
         state = next((each.state for each in noted if each.number == self.generation.number), "cancelled")
@@ -106,6 +118,23 @@ class Rebuild:
                 remedy="Begin another: twofold projections rebuild.",
             )
         return state != "building"
+
+    async def _begin(self) -> None:
+        """Have a checkpoint even where there is no event: without one, nobody could be fenced."""
+        name = self._beside.name
+        if not await self._reads.checkpoints([name]):
+            start = Checkpoint.start(await self._log.head())
+            await self._reads.save([Advance(name, start, start)])
+
+    async def _refuse_other(self, old: int) -> None:
+        noted = await self._reads.generations([self._group.name])
+        serving = next((each.number for each in noted if each.state == "active"), old)
+        if serving != old:
+            raise StoreRefusedError(
+                f"Generation {serving} of {self._group.name} has taken the place of generation {old} meanwhile",
+                reason="switched",
+                remedy=f"Let generation {self.generation.number} serve instead: twofold projections switch {self._group.name}.",
+            )
 
     async def close(self) -> None:
         """Write what is in memory, so that the next one goes on from there."""

@@ -173,10 +173,12 @@ class SqliteReads:
     async def generations(self, subscriptions: Collection[str]) -> Sequence[Generation]:
         return await self.database.read(lambda connection: generations_of(connection, subscriptions))
 
-    async def enter(self, generation: Generation, tables: Sequence[Table] = ()) -> bool:
+    async def enter(
+        self, generation: Generation, tables: Sequence[Table] = (), *, over: Generation | None = None
+    ) -> bool:
         def work(connection: apsw.Connection) -> bool:
             with transaction(connection):
-                return enter(connection, generation, tables)
+                return enter(connection, generation, tables, over)
 
         return await self.database.run(work)
 
@@ -187,12 +189,12 @@ class SqliteReads:
 
         return await self.database.run(work)
 
-    async def drop(self, generation: Generation, tables: Sequence[Table]) -> None:
-        def work(connection: apsw.Connection) -> None:
+    async def drop(self, generation: Generation, tables: Sequence[Table]) -> bool:
+        def work(connection: apsw.Connection) -> bool:
             with transaction(connection):
-                drop(connection, generation, tables)
+                return drop(connection, generation, tables)
 
-        await self.database.run(work)
+        return await self.database.run(work)
 
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
         wanted = msgspec.json.encode(list(names)).decode()

@@ -603,15 +603,9 @@ class _Live:
         tables = [projection.table for projection in app.parts.projections]
         self.rooms.asked.know(tables)
         self.rooms.reads.know(tables)
-        plans = self._wanted(await self.deployment.plans())
-        self.builds.hold(plans)
-        left = {each.name for plan in plans if plan.is_other for each in plan.group.projections}
-        await self.rooms.reads.install(
-            [self.deployment.table(projection) for projection in app.parts.projections],
-            [projection.layout for projection in app.parts.sql_projections],
-            leave=left,
-        )
-        await self.deployment.note([group.name for group in self.groups if group.name not in self.builds.waiting])
+        plans = await self._planned()
+        while not await self._deployed(plans):  # Another process, perhaps of other code, started at the same time.
+            plans = await self._planned()
         if self.strong:
             inline = Inline(
                 self.strong,
@@ -627,6 +621,22 @@ class _Live:
         if app.settings.background and (app.parts.projections or app.parts.sql_projections):
             await self.worker.start()
             await self._begin(plans)
+
+    async def _planned(self) -> Sequence[Plan]:
+        return self._wanted(await self.deployment.plans())
+
+    async def _deployed(self, plans: Sequence[Plan]) -> bool:
+        """Make the tables that are missing, and note that they are of this code. False where others were faster."""
+        self.builds.hold(plans)
+        left = {each.name for plan in plans if plan.is_other for each in plan.group.projections}
+        await self.rooms.reads.install(
+            [self.deployment.table(projection) for projection in self.app.parts.projections],
+            [projection.layout for projection in self.app.parts.sql_projections],
+            leave=left,
+        )
+        return await self.deployment.note(
+            [group.name for group in self.groups if group.name not in self.builds.waiting]
+        )
 
     async def _begin(self, plans: Sequence[Plan]) -> None:
         """Build what is to be built: here, or where workers share, by whoever of them takes it first."""
@@ -664,6 +674,7 @@ class _Live:
             board = await self.rooms.leases.board()
         followed = await self.engine.observe(board)
         held = await self.builds.observe((await self.rooms.log.head()).position)
+        followed = [each for each in followed if each.name not in self.builds.waiting]  # It is about to give them up.
         found = sorted([*followed, *held], key=lambda each: each.name)
         if board is None:
             return found
@@ -698,8 +709,8 @@ class _Live:
     async def _reach(self, names: Collection[str], position: int, *, timeout_seconds: float) -> None:
         clock = asyncio.get_running_loop().time
         until = clock() + timeout_seconds
-        if self.builds.waiting:
-            await self.builds.reach(names, position, timeout_seconds=timeout_seconds)
+        while not self.builds.waiting.isdisjoint(names):
+            await self.builds.reach(names, position, timeout_seconds=max(until - clock(), 0.0))
         beside = self.rooms.asked is self.rooms.reads
         if beside or self.engine.running:  # It knows at once of one that has stopped, and wakes whoever waits.
             await self.engine.reach(names, position, timeout_seconds=max(until - clock(), 0.0))

@@ -1,50 +1,40 @@
-"""A simulated process: the real engine and the real handling of commands, at the end of lines to the databases."""
+"""A simulated process: what an app is made of, as it is put together there, at the end of lines to the databases."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from tests.simulation.domain import PARTS
+from tests.simulation.doors import BuildDoor, ReadDoor
+from tests.simulation.leases import LeaseDoor
 from tests.simulation.log import LogDoor
 from tests.simulation.loop import HOST, Host
-from tests.simulation.oracle import SUBSCRIPTIONS
-from tests.simulation.reads import ReadDoor
-from tests.simulation.world import Order, World
+from tests.simulation.machine import Machine
+from tests.simulation.read_models import PARTS, groups
+from tests.simulation.watch import By
 from twofold.clock import FixedClock
 from twofold.deciders.handling import Handling
-from twofold.deciders.receipt import Receipt
 from twofold.deciders.states import States
-from twofold.errors import BehindError, ConflictError, Rejected, StoreError
-from twofold.messages import Context
-from twofold.projections import Projector
+from twofold.errors import StoreError
+from twofold.projections import Inline, Projector
+from twofold.projections.builds import Builds
 from twofold.projections.dead_letters import DeadLetters
+from twofold.projections.deployment import Deployment, Plan, code_of
+from twofold.projections.port import ReadStore
+from twofold.projections.rollout import Rollout
 from twofold.store.appender import Appender
-from twofold.subscriptions import Engine
+from twofold.subscriptions import Engine, Wish, Worker
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
 
 CLOCK = FixedClock(datetime(2000, 1, 1, tzinfo=UTC))
-
-
-class Machine:
-    """How a process is set up, the same for each that comes after a crash. It runs the subscriptions that ``runs`` names."""
-
-    def __init__(
-        self,
-        name: str,
-        *,
-        runs: Sequence[str],
-        page_max: int,
-        rows_max: int,
-        clients: int,
-        reads_after: float,
-        quick: float,
-    ) -> None:
-        self.name, self.runs, self.page_max, self.rows_max = name, runs, page_max, rows_max
-        self.clients, self.reads_after, self.quick = clients, reads_after, quick
-        self.knows = runs or SUBSCRIPTIONS
+LEASE_LOOKS = 2
+PARKED_MAX = 1000
 
 
 class Process(Host):
@@ -52,47 +42,117 @@ class Process(Host):
 
     def __init__(self, world: World, machine: Machine) -> None:
         super().__init__(machine.name)
-        self.machine = machine
-        self.orders: list[Order] = []
+        machine.lives += 1
+        self.machine, self.code = machine, machine.code
         self.is_up = False
-        self._world = world
-        self._log = LogDoor(world.log, world.line(machine.name, machine.quick))
-        self._line = world.line(machine.name, machine.quick)
-        self._reads = ReadDoor(world.reads, self._line)
-        self._noticed = world.rewinds
-        projector = Projector(
-            self._reads,
-            [each for each in PARTS.projections if each.subscription in machine.knows],
-            [each for each in PARTS.sql_projections if each.name in machine.knows],
+        self._world, self._noticed = world, world.rewinds
+        parts, by = PARTS[self.code.name], By(self.code.name)
+        self.registry, self._decisions = parts.registry, parts.decisions
+        projections = [each for each in parts.projections if each.subscription in machine.knows]
+        self._sql = [each for each in parts.sql_projections if each.name in machine.knows]
+        self._projections, self.groups = projections, groups(self.code.name, tuple(machine.knows))
+        self._strong = [group for group in self.groups if group.strong]
+        self._line, log_line = (world.line(machine.name, machine.quick) for _ in range(2))
+        self.log = LogDoor(world.databases.log, log_line, by)
+        self.reads = ReadDoor(world.databases, self._line, log_line, by)
+        building = BuildDoor(world.databases, self._line, log_line, by)
+        self.leases = LeaseDoor(world.databases.leases, self._line)
+        self._projector = Projector(
+            self.reads,
+            projections,
+            self._sql,
+            groups=self.groups,
             rows_max=machine.rows_max,
-            parked_max=1000,
+            parked_max=PARKED_MAX,
+            watches_code=True,
         )
-        self.engine = Engine(self._log, PARTS.registry, projector, page_max=machine.page_max)
-        self._reads.on_loss(self.engine.doubt)
-        self._appender = Appender(self._log, halves=machine.clients > 1)
-        self._handling: Handling | None = None
-        self.letters = DeadLetters(self._log, PARTS.registry, self._reads, PARTS.projections)
+        weak = [group for group in self.groups if not group.strong]  # Strong ones have one generation here.
+        self.deployment = Deployment(self.reads, weak)
+        self.letters = DeadLetters(self.log, self.registry, self.reads, projections)
+        self.engine = Engine(
+            self.log,
+            self.registry,
+            self._projector,
+            page_max=machine.page_max,
+            inline=[group.name for group in self._strong],
+        )
+        self.worker = Worker(
+            self.engine,
+            self.leases,
+            lambda: self._projector.interests,
+            shared=machine.mode == "shared",
+            codes={group.name: code_of(group) for group in self.groups if not group.strong},
+            build=self._build,
+            id=f"{machine.name}.{machine.lives}",
+            lease_seconds=LEASE_LOOKS * machine.looks,
+            look_seconds=machine.looks,
+        )
+        self.builds = Builds(
+            self.log,
+            self.registry,
+            building,
+            self.deployment,
+            self._projector,
+            self.worker,
+            parked_max=PARKED_MAX,
+            page_max=machine.page_max,
+            rows_max=machine.hoard_max,
+        )
+        self.rollout = Rollout(
+            self.log,
+            self.reads,
+            self.registry,
+            self.deployment,
+            self.builds,
+            weak,
+            self._sql,
+            sample=_no_sample,
+        )
+        self.reads.on_loss(self.engine.doubt)
+        self.appender = Appender(self.log, halves=machine.clients > 1)
+        self.handling: Handling | None = None
+        self._turn = asyncio.Lock()
 
-    async def live(self) -> None:
-        """Start, again and again if need be, and serve clients."""
+    @property
+    def sees_reads(self) -> bool:
+        """Whether it has noticed every crash of the read models' database: before that, it cannot be asked either."""
+        return self._noticed == self._world.rewinds
+
+    async def start(self) -> None:
+        """Start, again and again if need be."""
         while not self.is_up:
             try:
                 await self._start()
             except StoreError:
+                await self._stop()
                 await asyncio.sleep(0.1)
-        for _ in range(self.machine.clients):
-            self._world.spawn(self, self._serve())
+
+    async def stop(self) -> None:
+        """Stop as it should be done. What is appended by then is appended."""
+        self.is_up = False
+        async with self._turn:
+            await self.appender.close()
+            await self._stop()
 
     async def restart(self) -> None:
-        """Stop the engine as it should be stopped, and start it again."""
-        if self.machine.runs and self.is_up:
-            self.is_up = False
-            await self.engine.stop()
-            while not self.is_up:
-                try:
-                    await self._start()
-                except StoreError:
-                    await asyncio.sleep(0.1)
+        """Stop what follows the log, and start it again."""
+        async with self._turn:
+            if self.worker.running:
+                await self.worker.stop()
+                await self._start_again()
+
+    async def _start_again(self) -> None:
+        while self.is_up and not self.worker.running:
+            with suppress(StoreError):
+                await self.worker.start()
+
+    async def reach(self, names: Collection[str], position: int, *, timeout_seconds: float) -> None:
+        """Return when questions find these read models at ``position`` or beyond; ``BehindError`` otherwise."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + timeout_seconds
+        while not self.builds.waiting.isdisjoint(names):
+            await self.builds.reach(names, position, timeout_seconds=max(until - clock(), 0.0))
+        await self.engine.reach(names, position, timeout_seconds=max(until - clock(), 0.0))
 
     def lose_reads(self) -> None:
         """The database of read models has crashed; what was seen of it may be no more."""
@@ -103,59 +163,58 @@ class Process(Host):
 
     def _notice(self, rewinds: int) -> None:
         self._noticed = rewinds
-        self._reads.lose()
+        self.reads.lose()
         self._line.mend()
 
     async def _start(self) -> None:
-        head = await self._log.head()
-        if self._handling is None:
-            self._handling = Handling(
-                PARTS.decisions,
-                states=States(self._log, PARTS.registry),
-                appender=self._appender,
-                store=self._log,
-                registry=PARTS.registry,
-                clock=CLOCK,
-                head=head,
-            )
-        if self.machine.runs:
-            await self.engine.start()
+        head = await self.log.head()
+        self.handling = Handling(
+            self._decisions,
+            states=States(self.log, self.registry),
+            appender=self.appender,
+            store=self.log,
+            registry=self.registry,
+            clock=CLOCK,
+            head=head,
+        )
+        plans = await self.deployment.plans()
+        while not await self._deployed(plans):
+            plans = await self.deployment.plans()
+        if self._strong:
+            inline = Inline(self._strong, self.registry, head, moved=self.engine.moved, gap_max=self._world.gap_max)
+            self.log.carry(inline, [group.name for group in self._strong])
+        if self.machine.mode != "none":
+            await self.worker.start()
+            await self._begin(plans)
         self.is_up = True
 
-    async def _serve(self) -> None:
-        chance = self._world.chance
-        while self._world.open_orders:
-            await asyncio.sleep(chance.random() * 0.1)
-            if self._world.orders:
-                order = self._world.orders.popleft()
-                self.orders.append(order)
-                receipt = await self._done(order)
-                self.orders.remove(order)
-                if receipt is not None:
-                    await self._look(receipt)
+    async def _deployed(self, plans: Sequence[Plan]) -> bool:
+        self.builds.hold(plans)
+        left = {each.name for plan in plans if plan.is_other for each in plan.group.projections}
+        await self.reads.install([self.deployment.table(each) for each in self._projections], leave=left)
+        return await self.deployment.note(
+            [group.name for group in self.groups if group.name not in self.builds.waiting]
+        )
 
-    async def _done(self, order: Order) -> Receipt | None:
-        """Do as ordered, or leave it to others."""
-        assert self._handling is not None
-        try:
-            receipt = await self._handling.handle(order.command, order.id, Context())
-        except Rejected:
-            receipt = None
-        except (StoreError, ConflictError):
-            self._world.orders.append(order)
-            return None
-        self._world.open_orders -= 1
-        self._world.tell(self.name, f"answered {order.id}", receipt.position if receipt else "no")
-        if receipt is not None:
-            self._world.oracle.acknowledged(receipt)
-        return receipt
+    async def _begin(self, plans: Sequence[Plan]) -> None:
+        """Build what is to be built: here, or where workers share, by whoever of them takes it first."""
+        if not self.worker.shared:
+            self.builds.begin(plans)
+            return
+        for plan in plans:
+            if not plan.is_banned and not await self.rollout.is_followed(plan.group.name):
+                await self.leases.wish(Wish(plan.group.name, "rebuild", code_of(plan.group)))
+                self.worker.nudge()
+        if plans:
+            self.builds.watch()
 
-    async def _look(self, receipt: Receipt) -> None:
-        """Ask whether the rows have what was just done."""
-        chance = self._world.chance
-        if chance.random() < self.machine.reads_after:
-            names = chance.sample(self.machine.knows, chance.randint(1, len(self.machine.knows)))
-            with suppress(BehindError, StoreError):
-                await self.engine.reach(names, receipt.position, timeout_seconds=chance.choice([0.01, 0.5, 5.0]))
-                if self._noticed == self._world.rewinds:  # Before that, nothing can be asked of the database either.
-                    self._world.oracle.reached(names, receipt.position)
+    async def _build(self, wish: Wish) -> None:
+        await self.rollout.rebuild(wish.name, switch=wish.verb == "rebuild")
+
+    async def _stop(self) -> None:
+        await self.builds.stop()
+        await self.worker.stop()
+
+
+def _no_sample() -> ReadStore:
+    raise NotImplementedError

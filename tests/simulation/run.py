@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+import logging
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from random import Random
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
-from tests.simulation.domain import MENDED, Close, Deposit, Open, Rename, Transfer, Withdraw
-from tests.simulation.oracle import SUBSCRIPTIONS, WrongError
-from tests.simulation.process import Machine, Process
+from tests.simulation.clients import command
+from tests.simulation.facts import WrongError
+from tests.simulation.machine import machines
+from tests.simulation.process import Process
+from tests.simulation.read_models import LAST
+from tests.simulation.storm import STORMS, Fleet
+from tests.simulation.strong import STRONG
 from tests.simulation.world import Order, World
-from twofold.errors import NotFoundError, TwofoldError
-from twofold.messages import Command
+from twofold.errors import NotFoundError
 
 CALM_SECONDS = 300.0
+PACES = (0.03, 0.15, 0.5)
+"""How many seconds lie between what befalls machines, about."""
+
+# What goes wrong is planned here, and shown by the trace.
+logging.getLogger("twofold").setLevel(logging.CRITICAL + 1)
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -29,7 +37,7 @@ class Failure(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return "\n".join(
-            [*self.trace[-40:], "", f"seed {self.seed}: {self.why}", f"again: python -m tests.simulation {self.seed}"]
+            [*self.trace[-60:], "", f"seed {self.seed}: {self.why}", f"again: python -m tests.simulation {self.seed}"]
         )
 
 
@@ -51,76 +59,100 @@ def failure(seed: int) -> Failure | None:
 
 
 class Run:
-    """The machines of a world, and what befalls them."""
+    """The storm and the calm of one world."""
 
     def __init__(self, world: World) -> None:
         self._world, self._chance = world, world.chance
-        chance = world.chance
-        page_max = chance.choice([1, 2, 3, 5, 10, 100])
-        self._processes = [
-            Process(
-                world,
-                Machine(
-                    f"machine{number}",
-                    runs=runs,
-                    page_max=page_max,
-                    rows_max=chance.choice([0, 20, 1000]),
-                    clients=chance.randint(1, 3),
-                    reads_after=chance.choice([0.2, 1.0]),
-                    quick=chance.choice([0.001, 0.003, 0.02]),
-                ),
-            )
-            for number, runs in enumerate(_shared_out(chance, chance.randint(1, 3)))
-        ]
-        weather = world.weather
+        chance, weather = world.chance, world.weather
+        self._machines = machines(chance)
         weather.slow, weather.refused, weather.lost = (chance.choice([0, 0, 0.02, 0.1]) for _ in range(3))
-        self._actions = [action for action in ACTIONS if chance.random() < 0.5]
+        self._actions, self._pace = chance.choice(STORMS), chance.choice(PACES)
         bad = chance.choice([0, 0.1, 0.4])
         for number in range(chance.choice([5, 15, 30])):
             world.orders.append(Order(f"c{number}", command(chance, bad)))
         world.open_orders = len(world.orders)
 
     async def all(self) -> None:
-        for process in self._processes:
-            self._world.spawn(process, process.live())
+        self._world.remember()
+        self._fleet = Fleet(self._world, self._machines)
         await self._storm()
         self._calm()
         await self._ends(self._until(lambda: not self._world.open_orders), "commands wait for ever")
-        await self._ends(self._until(lambda: all(process.is_up for process in self._processes)), "one never starts")
+        await self._ends(self._until(lambda: self._fleet.is_up and self._fleet.is_quiet), "one never starts")
+        await self._settle_down()
+        await self._ends(self._deploy_the_last(), "the last code is never deployed")
+        await self._ends(self._all_of_the_last(), "some is never built by the last code")
         await self._settle()
         await self._retry_all()
         await self._settle()
-        self._world.oracle.finish()
+        self._world.oracle.finish(LAST)
 
     async def _storm(self) -> None:
-        self._world.remember()
-        for _ in range(self._chance.randint(0, 12) if self._actions else 0):
-            await asyncio.sleep(self._chance.expovariate(1) * 0.15)
-            action = self._chance.choice(self._actions)
-            process = self._chance.choice(self._processes)
-            self._world.tell(process.name, action.__name__.strip("_"))
+        for _ in range(self._chance.randint(4, 20) if self._actions else 0):
+            await asyncio.sleep(self._chance.expovariate(1) * self._pace)
+            action, process = self._chance.choice(self._actions), self._chance.choice(self._fleet.processes)
+            self._world.tell(process.name, action.__name__)
             if self._chance.random() < 0.5:
                 self._world.remember()
-            action(self, process)
+            action(self._fleet, process)
 
     def _calm(self) -> None:
         self._world.tell("", "the storm is over")
         self._world.weather.clear()
-        for process in self._processes:
+        for process in self._fleet.processes:
             self._world.loop.wake(process)
+
+    async def _settle_down(self) -> None:
+        """Whoever follows what serves does all up to the head, when he has found out what serves."""
+        await asyncio.sleep(2 * max(machine.looks for machine in self._machines))
+        self._world.oracle.calm_down()
+        head = self._world.oracle.facts.head
+        for process in self._fleet.processes:
+            names = [name for name in process.machine.knows if await self._can_follow(process, name)]
+            await process.reach(names, head, timeout_seconds=CALM_SECONDS)
+            self._world.oracle.reached(names, head)
+
+    async def _can_follow(self, process: Process, name: str) -> bool:
+        """Whether a process runs a subscription, and its code is the one to do so."""
+        if process.machine.mode == "none":
+            return False
+        if name in STRONG:
+            return name not in process.engine.stopped and self._world.oracle.strong.can_follow(name, process.code)
+        groups = [group for group in process.groups if group.name == name]
+        return all([await process.deployment.serves(group) for group in groups])
+
+    async def _deploy_the_last(self) -> None:
+        for process in list(self._fleet.processes):
+            self._fleet.replace(process, LAST)
+        await self._until(lambda: self._fleet.is_up and self._fleet.is_quiet)
+
+    async def _all_of_the_last(self) -> None:
+        """What nobody builds of itself, because it was rejected or cancelled, is asked for; what waits is given up."""
+        for process in self._fleet.processes:
+            for group in process.groups:
+                while not group.strong and (await process.deployment.plan(group)).is_banned:
+                    await process.rollout.rebuild(group.name)
+        await self._until(lambda: not any(self._waits(process) for process in self._fleet.processes))
+        for process in self._fleet.processes:
+            for name in process.rollout.names:
+                with suppress(NotFoundError):
+                    await process.rollout.cancel(name)
+
+    def _waits(self, process: Process) -> bool:
+        return process.machine.mode != "none" and bool(process.builds.waiting)
 
     async def _settle(self) -> None:
         """Everybody says that all has been done up to the head."""
-        head = len(self._world.log.rows)
-        for process in self._processes:
-            await process.engine.reach(process.machine.knows, head, timeout_seconds=CALM_SECONDS)
+        head = self._world.oracle.facts.head
+        for process in self._fleet.processes:
+            await process.reach(process.machine.knows, head, timeout_seconds=CALM_SECONDS)
             self._world.oracle.reached(process.machine.knows, head)
 
     async def _retry_all(self) -> None:
-        letters = self._processes[0].letters
-        while parked := await letters.parked():
-            with suppress(NotFoundError):  # Somebody else is still at it.
-                await self._mended(letters.retry(parked[0]))
+        for process in self._fleet.processes:
+            while parked := await process.letters.parked():
+                with suppress(NotFoundError):  # Somebody else is still at it.
+                    await self._fleet.mended(process.letters.retry(parked[0]))
 
     async def _until(self, holds: Callable[[], bool]) -> None:
         while not holds():
@@ -132,90 +164,5 @@ class Run:
         except TimeoutError:
             raise WrongError(otherwise) from None
 
-    async def _mended(self, work: Coroutine[Any, Any, Any]) -> None:
-        MENDED.set(True)
-        await work
 
-    # What may happen to a machine, or to a database.
-
-    def _crash(self, process: Process) -> None:
-        """It vanishes in the middle of whatever it does. Others are asked for what it left undone; it starts anew."""
-        process.dead = True
-        self._world.orders.extend(process.orders)
-        later = Process(self._world, process.machine)
-        self._processes[self._processes.index(process)] = later
-        self._later(0.5, lambda: self._world.spawn(later, later.live()))
-
-    def _pause(self, process: Process) -> None:
-        """It stands still, and does not know of it."""
-        if not process.halted and not process.dead:
-            process.halted = True
-            self._later(1.5, lambda: self._world.loop.wake(process))
-
-    def _restart(self, process: Process) -> None:
-        """It is stopped as it should be, and started again."""
-        if process.is_up:
-            self._world.spawn(process, process.restart())
-
-    def _retry(self, process: Process) -> None:
-        """Somebody has mended the code, and lets parked keys go."""
-
-        async def work() -> None:
-            with suppress(TwofoldError):
-                for parked in await process.letters.parked():
-                    await self._mended(process.letters.retry(parked))
-
-        self._world.spawn(process, work())
-
-    def _skip(self, process: Process) -> None:
-        """Somebody leaves out the event that a key was parked for."""
-
-        async def work() -> None:
-            with suppress(TwofoldError):
-                for parked in await process.letters.parked():
-                    await self._mended(process.letters.retry(parked, skip_reason="it is bad"))
-
-        self._world.spawn(process, work())
-
-    def _rewind(self, process: Process) -> None:
-        """The database of read models crashes, for all who are connected to it."""
-        self._world.rewind()
-        for each in self._processes:
-            each.lose_reads()
-
-    def _later(self, seconds: float, work: Callable[[], object]) -> None:
-        self._world.loop.call_later(self._chance.random() * seconds, work)
-
-
-Action: TypeAlias = Callable[[Run, Process], None]
-ACTIONS: list[Action] = [Run._crash, Run._pause, Run._restart, Run._retry, Run._skip, Run._rewind]
-"""What may befall a machine. Later ones (a lease taken over, a rebuild) join here."""
-
-
-def _shared_out(chance: Random, machines: int) -> list[Sequence[str]]:
-    """What each machine runs: everything, nothing, or some. What no other runs, the first does."""
-    some = (tuple(name for name in SUBSCRIPTIONS if chance.random() < 0.5) for _ in range(machines - 1))
-    others = [chance.choice([SUBSCRIPTIONS, (), each]) for each in some]
-    left = tuple(name for name in SUBSCRIPTIONS if chance.random() < 0.5 or not any(name in each for each in others))
-    return [chance.choice([SUBSCRIPTIONS, left]), *others]
-
-
-def command(chance: Random, bad_share: float) -> Command:
-    """Something that a client might want."""
-    one, other = chance.sample(["1", "2", "3"], 2)
-    bad = chance.random() < bad_share
-    commands: list[Callable[[], Command]] = [
-        lambda: Open(account_id=one, owner=chance.choice("xy")),
-        lambda: Open(account_id=one, owner=chance.choice("xy")),
-        lambda: Deposit(account_id=one, amount=chance.randint(1, 9), bad=bad),
-        lambda: Deposit(account_id=one, amount=chance.randint(1, 9), bad=bad),
-        lambda: Withdraw(account_id=one, amount=chance.randint(1, 9)),
-        lambda: Transfer(source_id=one, target_id=other, amount=chance.randint(1, 9)),
-        lambda: Close(account_id=one),
-        lambda: Rename(owner_id=chance.choice("xy"), name=chance.choice("abc"), bad=bad),
-        lambda: Rename(owner_id=chance.choice("xy"), name=chance.choice("abc"), bad=bad),
-    ]
-    return chance.choice(commands)()
-
-
-__all__ = ["ACTIONS", "Failure", "failure", "run"]
+__all__ = ["Failure", "failure", "run"]

@@ -12,12 +12,14 @@ from typing import Any
 
 import msgspec
 
-from tests.simulation.log import SharedLog
+from tests.simulation.databases import Databases
 from tests.simulation.loop import HOST, Host, Loop
 from tests.simulation.network import Line, Weather
-from tests.simulation.oracle import Oracle, State
-from tests.simulation.reads import Kept, SharedReads
+from tests.simulation.oracle import Oracle
+from tests.simulation.reads import Kept
+from tests.simulation.tracks import State
 from twofold.messages import Command
+from twofold.projections.generations import Generation
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -35,13 +37,15 @@ class World:
         self.chance = Random(seed)
         self.loop = Loop()
         self.weather = Weather()
-        self.log, self.reads = SharedLog(), SharedReads()
-        self.oracle = Oracle(self.log, self.reads)
+        self.databases = Databases(self.loop.time)
+        self.gap_max = self.chance.choice([0, 2, 200])
+        self.oracle = Oracle(self.databases, self.gap_max)
         self.orders: deque[Order] = deque()
         self.open_orders = 0
         self.rewinds = 0
         self._older: list[tuple[Kept, State]] = []
         self._trace: list[tuple[float, str, str, str]] = []
+        self.databases.reads.flush = self._forget_older
 
     def line(self, host: str, quick_seconds: float) -> Line:
         """From a host to a database, so long at most when nothing is in the way."""
@@ -61,15 +65,21 @@ class World:
 
     def remember(self) -> None:
         """What is kept now may be what a later crash falls back to."""
-        self._older = [*self._older[-3:], (self.reads.kept.copy(), self.oracle.state())]
+        self._older = [*self._older[-3:], (self.databases.reads.kept.copied(), self.oracle.state())]
 
     def rewind(self) -> None:
         """The database of read models has crashed, and has lost what came last: rows and checkpoints together."""
         self.rewinds += 1
         place = self.chance.randrange(len(self._older))
-        self.reads.kept, state = self._older[place][0].copy(), self._older[place][1]
+        kept, state = self._older[place]
+        self.databases.reads.kept = kept.copied()
         self._older = self._older[: place + 1]
         self.oracle.fall_back(state)
+
+    def _forget_older(self) -> None:
+        """What was just done to generations is durable, and with it all that came before."""
+        self._older = []
+        self.remember()
 
     def _look_at(self, task: asyncio.Task[None]) -> None:
         """What a host's program raises is the end of the run."""
@@ -90,6 +100,8 @@ class World:
 def _short(given: object) -> str:
     if isinstance(given, Exception):
         return f"! {given}"
+    if isinstance(given, list) and given and isinstance(given[0], Generation):
+        return ", ".join(f"{each.number} {each.state} {each.code[:4]}" for each in given)
     if isinstance(given, (bool, int, str, list)):
         return str(given)[:160]
     return ""

@@ -75,11 +75,14 @@ class Builder:
         return True
 
     async def _take(self, delivery: Delivery) -> Outcome:
+        # Before the page is taken: should the database be away, the same page comes again, and must not be in here already.
+        if self._hoard.is_full and not await self.flush():
+            return Fenced()
         if delivery.start.position < self._careful_until:
             return await self._take_carefully(delivery)
         if self._careful is not None:
-            self._careful = None
             await self._lot.read([each.name for each in self._group.projections])
+            self._careful = None
         try:
             page, changes = await self._folding.changed(
                 self._hoard, self._group, delivery.events, self._lot.of(self._group)
@@ -93,7 +96,7 @@ class Builder:
         letters = page.letters if page.parks else ()
         self._hoard.add(Advance(delivery.name, delivery.start, delivery.end, changes, letters=letters), page)
         self._folding.keep(page)
-        return Fenced() if self._hoard.is_full and not await self.flush() else Advanced()
+        return Advanced()
 
     async def _take_carefully(self, delivery: Delivery) -> Outcome:
         if self._careful is None:
@@ -108,4 +111,5 @@ class Builder:
         """Forget what was not written: the checkpoint says where to go on."""
         self._hoard.clear()
         self._folding.forget(self._group)
+        self._careful = None
         self._careful_until = max(self._careful_until, careful_until)

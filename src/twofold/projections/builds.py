@@ -8,20 +8,30 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from itertools import count
 from typing import TypeAlias
 
 import msgspec
 
-from twofold.errors import BehindError, StoreError, TwofoldError
+from twofold.errors import (
+    BehindError,
+    OutcomeUnknownError,
+    StoreError,
+    StoreRefusedError,
+    StoreUnavailableError,
+    TwofoldError,
+)
 from twofold.messages import Registry
+from twofold.projections.builder import ROWS_MAX
 from twofold.projections.deployment import Deployment, Plan
 from twofold.projections.generations import Generation, Switch, built_beside
 from twofold.projections.group import Group
 from twofold.projections.port import ReadStore, StrongLog
 from twofold.projections.projector import Projector
-from twofold.projections.rebuild import Progress, Rebuild, Tell
+from twofold.projections.rebuild import PAGE_MAX, Progress, Rebuild, Tell
 from twofold.projections.takeover import Takeover, exchanged
 from twofold.subscriptions import SubscriptionStatus, Worker
+from twofold.subscriptions.patience import backoff_seconds
 
 Check: TypeAlias = Callable[[Group], Awaitable[None]]
 """Looks at what was built before it serves, and raises what is wrong with it."""
@@ -51,9 +61,9 @@ class Builds:
         projector: Projector,
         worker: Worker,
         *,
-        page_max: int,
-        rows_max: int,
         parked_max: int,
+        page_max: int = PAGE_MAX,
+        rows_max: int = ROWS_MAX,
     ) -> None:
         self._log, self._registry, self._reads = store, registry, reads
         self._deployment, self._projector, self._worker = deployment, projector, worker
@@ -65,6 +75,7 @@ class Builds:
         self._task: asyncio.Task[None] | None = None
         self._watch: asyncio.Task[None] | None = None
         self._one_is_done = asyncio.Event()
+        projector.on_superseded(self._keep_off)
 
     @property
     def waiting(self) -> AbstractSet[str]:
@@ -93,6 +104,13 @@ class Builds:
         """Follow what others build, and this process does not."""
         self._watch = asyncio.create_task(self._look())
 
+    def _keep_off(self, group: Group, error: StoreRefusedError) -> None:
+        """Other code serves by now: this process is done with the group until its own does again."""
+        self._held[group.name], self._waiting[group.name] = group, f"{error.fact}. {error.remedy}"
+        if self._watch is None or self._watch.done():
+            self.watch()
+        self._worker.nudge()
+
     async def done(self) -> None:
         """Return when everything that was planned is built, or could not be; what others build, when it serves."""
         if (task := self._task or self._watch) is not None:
@@ -110,7 +128,7 @@ class Builds:
         """What is not followed here: where it stands, and what it waits for."""
         reached = await self._reads.checkpoints(self.waiting) if self._waiting else {}
         found = []
-        for name, why in self._waiting.items():
+        for name, why in list(self._waiting.items()):
             at = reached[name].position if name in reached else 0
             parked = await self._reads.parked([each.name for each in self._held[name].projections])
             found.append(SubscriptionStatus(name, "held", at, head, head - at, error=why, parked=len(parked)))
@@ -127,7 +145,7 @@ class Builds:
                 while self._task is not None and not self._task.done() and not self._waiting.keys().isdisjoint(names):
                     await self._one_is_done.wait()
         for name in names:
-            if name in self._waiting and not await self._is_served(name):
+            if name in self._waiting and not await self._is_served(name) and name in self._waiting:
                 waited = round(time.monotonic() - started, 3)
                 raise BehindError(name, position=0, wanted=position, waited_seconds=waited, reason=self._waiting[name])
 
@@ -137,18 +155,19 @@ class Builds:
         """Build a generation, or go on with it; ``check`` it, and let it take the place of the one that serves.
 
         Raises the ``FoldError`` of an event that no key can be parked for, what ``check`` raises, ``StoreRefusedError``
-        for a build that is cancelled meanwhile, and the databases' errors.
+        for a build that is cancelled meanwhile or whose place another one takes, and the databases' errors.
         """
         async with self._turn, self._worker.building(plan.group.name):
             return await self._built(plan, switch=switch, tell=tell, check=check)
 
     async def _built(self, plan: Plan, *, switch: bool, tell: Tell, check: Check | None) -> Generation:
+        plan = await self._deployment.plan(plan.group)  # What serves may be another one since it was planned.
         generation = await self._deployment.begin(plan)
         rebuild = await self._rebuild(plan, generation, tell)
         try:
             await rebuild.catch_up()
             if check is not None:
-                await check(rebuild.beside)
+                await self._checked(rebuild, check)
             if not switch:
                 return generation
             old = await rebuild.switch(plan.old)
@@ -181,15 +200,34 @@ class Builds:
             take_over=Takeover(self._log, self._registry, beside) if group.strong else None,
         )
 
+    async def _checked(self, rebuild: Rebuild, check: Check) -> None:
+        try:
+            await check(rebuild.beside)
+        except StoreRefusedError:
+            if (
+                not await rebuild.is_over()
+            ):  # Others that build it too may have let it serve: its tables have other names.
+                raise
+
     async def _build_all(self, plans: Sequence[Plan]) -> None:
         for plan in plans:
             try:
-                await self._build(plan)
+                await self._build_at_last(plan)
             except TwofoldError as error:
                 self._waiting[plan.group.name] = _said(plan, f"could not be built: {error}")
                 log.exception("%s", self._waiting[plan.group.name])
             self._one_is_done.set()
             self._one_is_done = asyncio.Event()
+
+    async def _build_at_last(self, plan: Plan) -> None:
+        """Build it, again and again while a database is away."""
+        for failures in count(1):
+            try:
+                await self._build(plan)
+                return
+            except (StoreUnavailableError, OutcomeUnknownError) as error:
+                self._waiting[plan.group.name] = _said(plan, f"is built again soon: {error}")
+                await asyncio.sleep(backoff_seconds(failures))
 
     async def _build(self, plan: Plan) -> None:
         """As planned, unless another process has done so, or does so at this moment."""
@@ -221,7 +259,7 @@ class Builds:
     async def _release(self, name: str) -> None:
         self._waiting.pop(name, None)
         self._projector.release(name)
-        await self._worker.admit()
+        await self._worker.admit(name)
 
 
 def _why(plan: Plan) -> str:

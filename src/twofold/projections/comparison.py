@@ -57,7 +57,11 @@ class Comparison:
             raise refusal
         self.parked = since_of(survey.parked, group)
         wanted = None if self._is_whole or self._keys.is_whole else self._keys.has
-        part = Part(group.name, group.projections, group.strong, left_out(survey.skipped, group), wanted)
+        # A generation that is built beside leaves out what was skipped of the one that serves.
+        skipped = {
+            name: {*keys, *group.skipped.get(name, ())} for name, keys in left_out(survey.skipped, group).items()
+        }
+        part = Part(group.name, group.projections, group.strong, skipped, wanted)
         self.refold = Refold(self._log, self._registry, part, rows_max=self._rows_max)
         end = max(self.checkpoint.position, 1)
         await self.refold.go_on(self.checkpoint.position, self.parked, lambda position: tell(position / end))

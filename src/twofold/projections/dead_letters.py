@@ -76,7 +76,11 @@ class DeadLetters:
         """
         if skip_reason is not None and not skip_reason.strip():
             raise InvalidInputError("No reason was given", what="reason", remedy="Say why, for whoever asks later.")
+        name = self._groups[parked.read_model].name
         for attempt in count(1):
+            at = (await self._reads.checkpoints([name])).get(
+                name
+            )  # First: what is read later may be of a later generation.
             letters = await self._reads.letters(parked.read_model, parked.key)
             if not letters:
                 raise NotFoundError("parked key", f"{parked.key} of {parked.read_model}")
@@ -85,7 +89,8 @@ class DeadLetters:
             if dry_run or retried.error is not None:
                 return retried
             unparking = Unparking(
-                self._groups[parked.read_model].name,
+                name,
+                at.epoch if at is not None else 1,
                 parked.read_model,
                 parked.key,
                 letters,

@@ -94,15 +94,21 @@ class Deployment:
             if each.state in ("retired", "rejected") and each.number != keep:
                 await self._reads.drop(each, [projection.table for projection in group.projections])
 
-    async def note(self, names: Collection[str]) -> None:
-        """These groups serve what this code makes; to be called when their tables are there."""
+    async def note(self, names: Collection[str]) -> bool:
+        """These groups serve what this code makes; to be called when their tables are there.
+
+        False where another process has noted something else since they were planned: plan again.
+        """
         for name in names:
             if name in self._groups:
                 group, active = self._groups[name], self.active(name)
                 code = code_of(group)
                 if active is None or active.code != code:
                     number = active.number if active is not None else 1
-                    await self._reads.enter(Generation(name, number, code, "active", _names(group)))
+                    new = Generation(name, number, code, "active", _names(group))
+                    if not await self._reads.enter(new, over=active):
+                        return False
+        return True
 
     def active(self, name: str) -> Generation | None:
         """The generation of a group that serves."""
@@ -126,7 +132,10 @@ class Deployment:
         active = self.active(group.name)
         if active is None or active.code in kept_by(group):
             return False
-        return active.code not in (code_of(group), _code_without(group, self._added(group, definitions)))
+        if active.code == code_of(group):
+            return False
+        added = self._added(group, definitions)
+        return not any(added.values()) or active.code != _code_without(group, added)
 
     def _added(self, group: Group, definitions: Mapping[str, str]) -> Mapping[str, Collection[str]]:
         """The columns that these tables get in place, by read model. ``StoreRefusedError`` for what is not done in place."""

@@ -60,6 +60,14 @@ class Switch(msgspec.Struct, frozen=True):
         """What becomes of the old one."""
         return "rejected" if self.back else "retired"
 
+    def fits(self, noted: Iterable[Generation]) -> bool:
+        """Whether the old one is what serves, and the new one what waits to: others may have switched or dropped meanwhile."""
+        states = {each.number: each.state for each in noted if each.subscription == self.subscription}
+        serving = [number for number, state in states.items() if state == "active"]
+        if serving not in ([], [self.old]):  # What was made before anybody noted generations is noted by nobody.
+            return False
+        return states.get(self.new, "retired") == "retired" if self.back else states.get(self.new) == "building"
+
 
 def numbered(name: str, number: int) -> str:
     """The name of something that belongs to one generation, where the active one has ``name`` itself."""

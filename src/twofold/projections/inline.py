@@ -55,12 +55,14 @@ class Inline:
         audience: Audience | None = None,
         left: Left = lambda names: None,
         rows_max: int = 50_000,
+        gap_max: int = GAP_MAX,
     ) -> None:
         self._groups = sorted(groups, key=lambda group: group.name)
         self._types = frozenset[str]().union(*(group.types for group in groups))
         self._registry = registry
         self._start = Checkpoint.start(head)
         self._moved, self._audience, self._left = moved, audience or Audience(), left
+        self._gap_max = gap_max
         projections = [each for group in groups for each in group.projections]
         self._folding = Folding(projections, rows_max=rows_max, followed=self._audience.followed)
         self._stands: dict[str, Checkpoint] = {}
@@ -167,7 +169,7 @@ class Inline:
         """Whether the group is of this log and not too far behind. If not, it is the engine's to follow or to stop."""
         ours = (start.store_id, start.log_epoch) == (self._start.store_id, self._start.log_epoch)
         gap = span.before - start.position
-        return ours and 0 <= gap <= GAP_MAX and self._unfit.get(group.name) != start.position
+        return ours and 0 <= gap <= self._gap_max and self._unfit.get(group.name) != start.position
 
     async def _missed(
         self, transaction: AppendTransaction, group: Group, start: Checkpoint, span: Span

@@ -66,10 +66,13 @@ class Advance(msgspec.Struct, frozen=True):
 class Unparking(msgspec.Struct, frozen=True):
     """The end of a parked key: its row as it should be after all of its ``letters`` (positions), of the ``subscription``.
 
-    ``skipped`` are those of them that were left out on purpose, and ``reason`` says why.
+    ``epoch`` is the subscription's before anything of it was read: whoever else changes rows that do not follow from those
+    before (another generation that takes over) raises it. ``skipped`` are letters that were left out on purpose, and
+    ``reason`` says why.
     """
 
     subscription: str
+    epoch: int
     read_model: str
     key: str
     letters: Sequence[int]
@@ -233,8 +236,8 @@ class ReadStore(AskedStore, Rows, Protocol):
     async def unpark(self, unparking: Unparking) -> Checkpoint | None:
         """Let a key take events again, in one transaction that fences whoever runs its subscription: its epoch rises by one.
 
-        The checkpoint as it is then. None, with nothing changed, when the key is not parked any more or has other letters
-        than expected.
+        The checkpoint as it is then. None, with nothing changed, when the key is not parked any more, or its letters or the
+        epoch are not as expected.
         """
         ...
 
@@ -246,23 +249,30 @@ class ReadStore(AskedStore, Rows, Protocol):
         """Every generation of these subscriptions, in order of subscription and number."""
         ...
 
-    async def enter(self, generation: Generation, tables: Sequence[Table] = ()) -> bool:
-        """Note a generation, in place of what is noted of it, and make ``tables`` (named as when active) beside.
+    async def enter(
+        self, generation: Generation, tables: Sequence[Table] = (), *, over: Generation | None = None
+    ) -> bool:
+        """Note a generation, and make ``tables`` (named as when active) beside. No crash takes it back.
 
-        False, with nothing changed, where it is to be a new one (``building``) and its number is taken.
+        A new one, or in place of ``over``, which is what was noted of it. False, with nothing changed, where its number is
+        taken, or something else is noted of it by now.
         """
         ...
 
     async def switch(self, change: Switch) -> bool:
         """Let one generation take the place of another, in one transaction that fences whoever runs the subscription.
 
-        Tables, checkpoints, parked keys and letters exchange their names; nobody sees a moment without a table. False,
-        with nothing changed, while the new one stands before the old one's position, or is not there.
+        Tables, checkpoints, parked keys and letters exchange their names; nobody sees a moment without a table. No crash
+        takes it back. False, with nothing changed, while the new one stands before the old one's position, or where one of
+        them is not what it was taken for (``Switch.fits``).
         """
         ...
 
-    async def drop(self, generation: Generation, tables: Sequence[Table]) -> None:
-        """Remove a generation that is not active: its tables (as they are named beside the active ones), its checkpoint."""
+    async def drop(self, generation: Generation, tables: Sequence[Table]) -> bool:
+        """Remove a generation that is not active: its tables (as they are named beside the active ones), its checkpoint.
+
+        False, with nothing changed, where it is in another state by now: somebody lets it serve, or has dropped it.
+        """
         ...
 
     def on_loss(self, listener: Callable[[], None]) -> None:

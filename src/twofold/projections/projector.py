@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -55,6 +55,7 @@ class Projector:
         self._reads = reads
         self._audience = audience or Audience()
         self._watches_code = watches_code
+        self._tell_superseded: Callable[[Group, StoreRefusedError], None] = lambda group, error: None
         self._held: set[str] = set()
         self._superseded: dict[str, StoreRefusedError] = {}
         self._by_sql = {each.name: each for each in sql_projections}
@@ -69,13 +70,18 @@ class Projector:
         types |= {name: each.types for name, each in self._by_sql.items()}
         return {name: found for name, found in types.items() if name not in self._held}
 
+    def on_superseded(self, tell: Callable[[Group, StoreRefusedError], None]) -> None:
+        """Call it when what serves of a group turns out to be made by other code: from then on it is held."""
+        self._tell_superseded = tell
+
     def hold(self, names: Collection[str]) -> None:
-        """Do not follow these until they are released: what serves of them is not this code's."""
-        self._held |= set(names)
+        """Do not follow just these until they are released: what serves of them is not this code's."""
+        self._held = set(names)
 
     def release(self, name: str) -> None:
         """Follow it from now on. Its rows may all be others."""
         self._held.discard(name)
+        self._superseded.pop(name, None)
         self._audience.upset(self._tables(name), "replaced")
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
@@ -106,7 +112,7 @@ class Projector:
 
     async def _deliver_or_stop(self, delivery: Delivery) -> Outcome:
         if (error := self._superseded.get(delivery.name)) is not None:
-            return Stopped(delivery.start, error)
+            return Stopped(delivery.start, error, here=True)
         (outcome,) = await self._deliver([delivery])
         return outcome
 
@@ -132,9 +138,12 @@ class Projector:
         """Whoever was fenced may have been so by a generation that other code has made."""
         groups = [self._groups[name] for name in names if name in self._groups] if self._watches_code else []
         noted = await self._reads.generations([group.name for group in groups]) if groups else ()
-        others = {name: error for name, error in self._superseded.items() if name not in names}
-        found = {group.name: error for group in groups if (error := superseded(group, noted)) is not None}
-        self._superseded = others | found
+        for group in groups:
+            self._superseded.pop(group.name, None)
+            if (error := superseded(group, noted)) is not None:
+                self._superseded[group.name] = error
+                self._held.add(group.name)
+                self._tell_superseded(group, error)
 
     async def _fold(self, delivery: Delivery, parking: Sequence[Parked] = ()) -> Folded:
         """Fold the page, parking keys that cannot be folded, or what stands before the first event that nobody can place."""

@@ -94,37 +94,35 @@ class Rebuild:
                 await asyncio.sleep(backoff_seconds(failures))
             except TwofoldError:
                 # Whoever switches or cancels it takes its tables away.
-                if await self._is_over():
+                if await self.is_over():
                     return
                 raise
 
     async def switch(self, old: int) -> int:
-        """Take the place of generation ``old``, or of what serves instead of it by now; the number of that one.
+        """Take the place of generation ``old``, or of one that serves instead of it by now; which of them that was.
 
-        It catches up as often as that moves on, and waits for whoever reads the tables for long.
+        It catches up as often as that moves on, and waits for whoever reads the tables for long. ``StoreRefusedError``
+        where one serves by now that was begun later than this: it may be of newer code.
         """
-        await stand(self._log, self._reads, self._beside.name)
         tables = tuple(projection.table for projection in self._group.projections)
         failures = 0
         while True:
             try:
-                if await self._take_over(Switch(self._group.name, old, self.generation.number, tables)):
+                await stand(self._log, self._reads, self._beside.name)
+                change = Switch(self._group.name, old, self.generation.number, tables)
+                if await self._take_over(change) or await self.is_over():
                     return old
+                old = await self._serving(old)
+                await self._engine.look()  # A crash may have taken back what was written.
                 failures = 0
-            except (StoreUnavailableError, OutcomeUnknownError):
+            except (StoreUnavailableError, OutcomeUnknownError):  # Perhaps it was done all the same: then it is over.
                 failures += 1
                 await asyncio.sleep(backoff_seconds(failures))
-            noted = await self._reads.generations([self._group.name])
-            if self._is_switched(noted):
-                return old
-            old = next((each.number for each in noted if each.state == "active"), old)
             await self.catch_up()
 
-    async def _is_over(self) -> bool:
+    async def is_over(self) -> bool:
         """Whether another process has switched to this generation. ``StoreRefusedError`` if somebody gave it up."""
-        return self._is_switched(await self._reads.generations([self._group.name]))
-
-    def _is_switched(self, noted: Iterable[Generation]) -> bool:
+        noted = await self._reads.generations([self._group.name])
         state = next((each.state for each in noted if each.number == self.generation.number), "cancelled")
         if state == "cancelled":
             raise StoreRefusedError(
@@ -133,6 +131,18 @@ class Rebuild:
                 remedy="Begin another: twofold projections rebuild.",
             )
         return state != "building"
+
+    async def _serving(self, old: int) -> int:
+        """What serves by now, if it was begun before this."""
+        noted = await self._reads.generations([self._group.name])
+        serving = next((each.number for each in noted if each.state == "active"), old)
+        if serving != old and serving > self.generation.number:
+            raise StoreRefusedError(
+                f"Generation {serving} of {self._group.name} has taken the place of generation {old} meanwhile",
+                reason="switched",
+                remedy=f"Let generation {self.generation.number} serve instead: twofold projections switch {self._group.name}.",
+            )
+        return serving
 
     async def close(self) -> None:
         """Write what is in memory, so that the next one goes on from there."""

@@ -141,9 +141,8 @@ class Rollout:
         building = [each for each in noted if each.state == "building"]
         if not building:
             raise NotFoundError("unfinished generation of", name, remedy="See twofold projections ls.")
-        for each in building:
-            await self._reads.drop(each, [projection.table for projection in self._groups[name].projections])
-        return building
+        tables = [projection.table for projection in self._groups[name].projections]
+        return [each for each in building if await self._reads.drop(each, tables)]
 
     async def estimate(self, name: str) -> Estimate:
         """What a rebuild would come to; nothing is written."""

@@ -122,4 +122,5 @@ def _folded_with(projection: Projection, group: Group) -> Group:
     for each in reversed(group.projections):  # Each comes after those whose rows it looks up.
         if each.cls in needed:
             needed |= each.sources
-    return Group(group.name, tuple(each for each in group.projections if each.cls in needed), group.strong)
+    needed_ones = tuple(each for each in group.projections if each.cls in needed)
+    return replace(group, projections=needed_ones)

@@ -122,16 +122,16 @@ class Cohort:
         deliveries = _deliveries(members, batch)
         outcomes = await self._subscriber.deliver(deliveries)
         fenced: list[Member] = []
-        stopped: list[tuple[Member, TwofoldError]] = []
+        stopped: list[tuple[Member, Stopped]] = []
         for member, delivery, outcome in zip(members, deliveries, outcomes, strict=True):
             match await narrowed(self._subscriber, delivery, outcome):
                 case Advanced():
                     member.advance(delivery.end)
                 case Fenced():
                     fenced.append(member)
-                case Stopped(checkpoint, error):
+                case Stopped(checkpoint) as end:
                     member.advance(checkpoint)
-                    stopped.append((member, error))
+                    stopped.append((member, end))
         try:
             await self._note(stopped)
         finally:
@@ -150,11 +150,12 @@ class Cohort:
                 member.doubt = None
             member.advance(found.get(member.name) or _before_everything(member.checkpoint))
 
-    async def _note(self, stopped: list[tuple[Member, TwofoldError]]) -> None:
+    async def _note(self, stopped: list[tuple[Member, Stopped]]) -> None:
         """Keep why some stopped, and that others go on. Members stop last: what fails here is done again."""
-        for member, error in stopped:
-            await self._subscriber.note(member.name, note_of(error, member.position))
-            member.stop(error)
+        for member, end in stopped:
+            if not end.here:
+                await self._subscriber.note(member.name, note_of(end.error, member.position))
+            member.stop(end.error)
         for member in self.members:
             if member.noted is not None and member.position > member.noted.position:
                 await self._subscriber.note(member.name, None)

@@ -116,7 +116,8 @@ class Engine:
         missing = [name for name in names if name not in self._members and name in self._subscriber.interests]
         if not missing:
             return
-        new = await self._call(await self._log.head(), missing)
+        called = await self._call(await self._log.head(), missing)
+        new = {name: member for name, member in called.items() if name not in self._members}  # Once is enough.
         self._members |= new
         cohorts = self._put_together(new)
         self._cohorts += cohorts
@@ -132,8 +133,6 @@ class Engine:
         members = [self._members.pop(name) for name in names if name in self._members]
         for member in members:
             member.give_up()
-            if member.stopped:  # No cohort has it any more.
-                member.gone.set()
         for cohort in self._cohorts:
             cohort.sort_out()
         return members
@@ -155,8 +154,7 @@ class Engine:
         self._doubts += 1
         for member in self._members.values():
             member.doubt = object()
-        for cohort in self._cohorts:
-            cohort.news.set()
+        self._wake_all()
 
     async def step(self) -> bool:
         """Take one page for each cohort, by hand. Whether there is more to do. Errors of the databases are raised."""
@@ -185,17 +183,23 @@ class Engine:
         Woken by the fold itself where it runs here, by looking at the checkpoints where another process runs it.
         """
         clock = asyncio.get_running_loop().time
-        until, elsewhere = clock() + timeout_seconds, list[str]()
-        for name in names:
+        until, doubts = clock() + timeout_seconds, -1
+        for name in names:  # All of them first: one that is held while others are waited for was there.
             if name not in self._subscriber.interests:
                 raise NotFoundError("subscription", name, remedy="Add its read model to App(...).")
+        while doubts != self._doubts:  # A crash while some were waited for may have rewound those that were there.
+            doubts = self._doubts
+            await self._reach(names, position, lambda: max(until - clock(), 0.0))
+
+    async def _reach(self, names: Collection[str], position: int, left: Callable[[], float]) -> None:
+        elsewhere = list[str]()
+        for name in names:
             member = self._members.get(name)
-            left = max(until - clock(), 0.0)
-            if member is None or not await member.reach(position, timeout_seconds=left):
+            if member is None or not await member.reach(position, timeout_seconds=left()):
                 elsewhere.append(name)
         if elsewhere:
-            left = max(until - clock(), 0.0)
-            await reach_elsewhere(self._subscriber, await self._log.head(), elsewhere, position, timeout_seconds=left)
+            head = await self._log.head()
+            await reach_elsewhere(self._subscriber, head, elsewhere, position, timeout_seconds=left())
 
     def status(self) -> list[SubscriptionStatus]:
         """Every subscription that runs here, by name, against the newest head and the parked keys that were seen."""
@@ -229,26 +233,31 @@ class Engine:
         return await call_the_roll(self._log, self._subscriber, head, names, resume=False) if names else {}
 
     async def look(self) -> None:
-        """Learn where the log ends and who was fenced, and wake both them and whoever is behind.
+        """Learn where the log ends, and wake whoever is behind: should news be lost, this is where it is made up for.
 
-        Should news be lost, this is where it is made up for; and nobody else tells of a generation that was taken back.
+        Whoever was fenced, or stands further back than he did, looks where he is: an older generation may serve again.
         """
         self._learn((await self._log.head()).position)
-        await self._see_who_was_fenced()
+        await self._doubt_the_moved()
         for cohort in self._cohorts:
             if cohort.alive and not cohort.level_with(self._head):
                 cohort.news.set()
 
-    async def _see_who_was_fenced(self) -> None:
-        """Doubt those that stand in another epoch: the rows may be others, and from further back."""
-        found = await self._subscriber.checkpoints([name for name, each in self._members.items() if not each.stopped])
-        for name, checkpoint in found.items():
-            member = self._members.get(name)
-            if member is not None and checkpoint.epoch != member.checkpoint.epoch and name not in self._inline:
+    async def _doubt_the_moved(self) -> None:
+        """Doubt those that stand in another epoch, or further back: the rows may be others."""
+        mine = self._members.items()
+        seen = {name: each.checkpoint for name, each in mine if not each.stopped and name not in self._inline}
+        found = await self._subscriber.checkpoints(seen) if seen else {}
+        for name, was in seen.items():
+            at, member = found.get(name), self._members.get(name)
+            moved = was.position > 0 if at is None else at.epoch != was.epoch or at.position < was.position
+            if member is not None and moved:
                 member.doubt = object()
+                self._wake_all()
+
+    def _wake_all(self) -> None:
         for cohort in self._cohorts:
-            if any(member.doubt is not None for member in cohort.members):
-                cohort.news.set()
+            cohort.news.set()
 
     async def _see_parked(self, members: Mapping[str, Member]) -> None:
         found = await self._subscriber.parked(tuple(members))

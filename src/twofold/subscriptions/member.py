@@ -61,6 +61,7 @@ class Member:
         self.stopped = True
         self._void = void
         self.error = error
+        self.gone.set()  # No cohort has it any more.
         self._wake(None)
 
     def give_up(self) -> None:

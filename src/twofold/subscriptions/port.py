@@ -33,12 +33,14 @@ class Fenced(msgspec.Struct, frozen=True):
 class Stopped(msgspec.Struct, frozen=True):
     """The subscription cannot go on: what came before is kept up to ``checkpoint``; ``error`` says why.
 
-    ``anywhere`` says that nothing of the page is kept, and that any of its events may be the reason.
+    ``anywhere`` says that nothing of the page is kept, and that any of its events may be the reason. ``here`` says that it
+    is only this process that cannot go on: the others are not to be told that the subscription has stopped.
     """
 
     checkpoint: Checkpoint
     error: TwofoldError
     anywhere: bool = False
+    here: bool = False
 
 
 Outcome: TypeAlias = Advanced | Fenced | Stopped

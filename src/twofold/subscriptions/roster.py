@@ -18,10 +18,11 @@ async def call_the_roll(
     One whose checkpoint the log contradicts is stopped, with both facts. ``resume`` for whoever is going to run them.
     """
     members: dict[str, Member] = {}
+    types = subscriber.interests
     noted = await subscriber.notes(names)
     found = await (subscriber.resume(names) if resume else subscriber.checkpoints(names))
     for name, checkpoint in (dict.fromkeys(names, Checkpoint.start(head)) | dict(found)).items():
-        members[name] = member = Member(name, subscriber.interests[name], checkpoint, noted=noted.get(name))
+        members[name] = member = Member(name, types[name], checkpoint, noted=noted.get(name))
         if refusal := await disagrees(log, head, name, checkpoint):
             member.stop(refusal, void=True)
     return members

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Map
 from contextlib import asynccontextmanager, suppress
 from typing import TypeAlias
 
-from twofold.errors import StoreError
+from twofold.errors import OutcomeUnknownError, StoreError, StoreUnavailableError
 from twofold.subscriptions.engine import Engine
 from twofold.subscriptions.leases import Board, Leases, Report, Wish
 from twofold.subscriptions.sharing import shares
@@ -93,14 +93,16 @@ class Worker:
             each.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)  # Whatever they met, they have said.
         self._builds.clear()
-        await self._engine.stop()
+        async with self._turn:
+            await self._engine.stop()
         if task is not None:
             with suppress(StoreError):  # Then the leases end by themselves.
                 await self._leases.sign_out(self.id)
 
-    async def admit(self) -> None:
-        """Run what has come to be runnable since the last look."""
-        if not self.running:
+    async def admit(self, name: str) -> None:
+        """Run what has come to be runnable since the last look, also if it had stopped here."""
+        await self._engine.give_up(self._engine.stopped & {name})
+        if not self._engine.running:
             await self._engine.admit()
             return
         with suppress(StoreError):  # Then the next look does it.
@@ -131,6 +133,8 @@ class Worker:
     async def look(self) -> None:
         """Look at the board, and run what is to be run here, and nothing else."""
         async with self._turn:
+            if not self._engine.running:
+                return  # It was stopped meanwhile.
             if self._engine.names:
                 await self._engine.look()
             known = self._known()
@@ -158,21 +162,27 @@ class Worker:
         held = board.held_by(self.id) - self._builds.keys()
         running = self._engine.names - (self._engine.stopped if self.shared else frozenset())
         kept = set(wanted) & held if self.shared else set(wanted)
-        await self._engine.give_up(running - kept)
-        if back := held - set(wanted):
+        await self._engine.give_up(sorted(running - kept))
+        # Where it has stopped, another worker may have the code that does not.
+        if back := held - (set(wanted) - self._engine.stopped):
             await self._leases.give_back(self.id, back)
-        stopped = self._engine.stopped if self.shared else frozenset[str]()
-        await self._engine.give_up([name for name in stopped if board.holder(name) not in (None, self.id)])
+        stopped, runnable = sorted(self._engine.stopped) if self.shared else (), self._runnable()
+        # What other code serves is held: it is run again when it is released.
+        given_up = [name for name in stopped if name not in runnable or board.holder(name) not in (None, self.id)]
+        await self._engine.give_up(given_up)
 
     async def _take(self, board: Board, wanted: Collection[str]) -> None:
         held = board.held_by(self.id)
-        free = [name for name in wanted if board.holder(name) is None]
+        free = [name for name in wanted if board.holder(name) is None and name not in self._engine.stopped]
         taken = (
             await self._leases.take(self.id, free, seconds=self._lease_seconds, fence=self.shared)
             if free
             else frozenset[str]()
         )
-        await self._engine.take_up([name for name in wanted if not self.shared or name in held or name in taken])
+        # In order of names, so that the same happens every time.
+        await self._engine.take_up(
+            [name for name in sorted(wanted) if not self.shared or name in held or name in taken]
+        )
 
     async def _see_wishes(self, board: Board) -> None:
         """Begin the builds that are wished for, unless another worker is at it; forget those that failed and were called off."""
@@ -196,9 +206,9 @@ class Worker:
     async def _built(self, place: str, wish: Wish, build: Build) -> None:
         """Build as wished. What fails is said as long as this worker lives, and not tried again by it."""
         try:
-            await build(wish)
-            await self._leases.unwish(wish.name, [wish.verb])
-            await self._leases.give_back(self.id, [place])
+            await self._patiently(lambda: build(wish))
+            await self._patiently(lambda: self._leases.unwish(wish.name, [wish.verb]))
+            await self._patiently(lambda: self._leases.give_back(self.id, [place]))
         except Exception as error:  # Whatever it was, it is said in the log and in every status.
             log.exception("The next generation of %s could not be built", wish.name)
             self._failed[place] = str(error)
@@ -211,6 +221,15 @@ class Worker:
             await asyncio.sleep(self._lease_seconds / 3)
             with suppress(StoreError):  # If it is over by then, whoever takes it is fenced by the checkpoint as always.
                 await self._leases.take(self.id, [place], seconds=self._lease_seconds, fence=False)
+
+    async def _patiently(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it, again and again while a database is away."""
+        while True:
+            try:
+                return await work()
+            except (StoreUnavailableError, OutcomeUnknownError) as error:
+                log.warning("A build goes on as soon as it can: %s", error)
+                await asyncio.sleep(self._look_seconds)
 
     def _reports(self) -> list[Report]:
         found = [_report(each) for each in self._engine.status()]

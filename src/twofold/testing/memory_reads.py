@@ -135,6 +135,9 @@ class MemoryReads:
 
     async def unpark(self, unparking: Unparking) -> Checkpoint | None:
         about = unparking.read_model, unparking.key
+        at = self._checkpoints.get(unparking.subscription)
+        if at is None or at.epoch != unparking.epoch:
+            return None
         if about not in self._parked or await self.letters(*about) != list(unparking.letters):
             return None
         kept = [(changes, self._kept(changes)) for changes in unparking.changes]
@@ -151,9 +154,11 @@ class MemoryReads:
     async def generations(self, subscriptions: Collection[str]) -> Sequence[Generation]:
         return [self._generations[each] for each in sorted(self._generations) if each[0] in subscriptions]
 
-    async def enter(self, generation: Generation, tables: Sequence[Table] = ()) -> bool:
+    async def enter(
+        self, generation: Generation, tables: Sequence[Table] = (), *, over: Generation | None = None
+    ) -> bool:
         about = generation.subscription, generation.number
-        if generation.state == "building" and about in self._generations:
+        if self._generations.get(about) != over:
             return False
         self._generations[about] = generation
         for table in tables:
@@ -163,6 +168,8 @@ class MemoryReads:
 
     async def switch(self, change: Switch) -> bool:
         name, old, new = change.subscription, change.old, change.new
+        if not change.fits(await self.generations([name])):
+            return False
         at, coming = self._checkpoints.get(name), self._checkpoints.get(subscription_of(name, new))
         if coming is None or (at is not None and at.position > coming.position and not change.back):
             return False
@@ -181,12 +188,15 @@ class MemoryReads:
                 self._generations[name, number] = msgspec.structs.replace(found, state=state)
         return True
 
-    async def drop(self, generation: Generation, tables: Sequence[Table]) -> None:
+    async def drop(self, generation: Generation, tables: Sequence[Table]) -> bool:
+        if generation not in await self.generations([generation.subscription]):
+            return False
         for table in tables:
             self._forget(numbered(table.name, generation.number))
         about = generation.subscription, generation.number
         self._checkpoints.pop(subscription_of(*about), None)
         self._generations[about] = msgspec.structs.replace(self._generations[about], state=generation.dropped)
+        return True
 
     # --- Notes and questions ------------------------------------------------------------------------------------
 

@@ -20,14 +20,19 @@ async def generations_of(connection: Connection, subscriptions: Collection[str])
     return msgspec.convert([tuple(row) for row in found], list[Generation])
 
 
-async def enter(connection: Connection, generation: Generation, tables: Sequence[Table]) -> bool:
+async def enter(
+    connection: Connection, generation: Generation, tables: Sequence[Table], over: Generation | None
+) -> bool:
     """Note a generation, and make its tables."""
     about = generation.subscription, generation.number
     what = generation.code, generation.state, list(generation.tables)
-    if await connection.execute(_SQL["enter_generation"], *about, *what) != "INSERT 0 1":
-        if generation.state == "building":
+    if over is None:
+        if await connection.execute(_SQL["enter_generation"], *about, *what) != "INSERT 0 1":
             return False
+    elif over in await generations_of(connection, [generation.subscription]):
         await connection.execute(_SQL["change_generation"], *what, *about)
+    else:
+        return False
     for table in tables:
         made = beside(table, generation.number)
         await _remove(connection, made.name)
@@ -42,6 +47,8 @@ async def enter(connection: Connection, generation: Generation, tables: Sequence
 async def switch(connection: Connection, change: Switch) -> bool:
     """Exchange two generations, if the new one may take over."""
     name, old, new = change.subscription, change.old, change.new
+    if not change.fits(await generations_of(connection, [name])):
+        return False
     rows = await connection.fetch(_SQL["places"], [name, subscription_of(name, new)])
     places = {row[0]: (row[1], row[2]) for row in rows}
     at, coming = places.get(name), places.get(subscription_of(name, new))
@@ -61,12 +68,15 @@ async def switch(connection: Connection, change: Switch) -> bool:
     return True
 
 
-async def drop(connection: Connection, generation: Generation, tables: Sequence[Table]) -> None:
-    """Remove the tables and what is known of them."""
+async def drop(connection: Connection, generation: Generation, tables: Sequence[Table]) -> bool:
+    """Remove the tables and what is known of them, if it is as it was taken for."""
+    if generation not in await generations_of(connection, [generation.subscription]):
+        return False
     for table in tables:
         await _remove(connection, numbered(table.name, generation.number))
     await connection.execute(_SQL["forget_checkpoint"], subscription_of(generation.subscription, generation.number))
     await connection.execute(_SQL["set_generation"], generation.dropped, generation.subscription, generation.number)
+    return True
 
 
 async def _rename(connection: Connection, name: str, other: str) -> None:

@@ -49,7 +49,8 @@ async def letters_of(connection: Connection, read_model: str, key: str) -> list[
 async def let_go(connection: Connection, unparking: Unparking) -> bool:
     """Take a key and its letters out, if they are what was expected."""
     about = unparking.read_model, unparking.key
-    await connection.execute(_SQL["fence"], unparking.subscription)
+    if await connection.execute(_SQL["fence"], unparking.subscription, unparking.epoch) != "UPDATE 1":
+        return False
     if await letters_of(connection, *about) != list(unparking.letters):
         return False
     if await connection.execute(_SQL["unpark"], *about) != "DELETE 1":

@@ -122,19 +122,22 @@ class PostgresReads:
         async with self._connections.connection() as connection:
             return await generations_of(connection, subscriptions)
 
-    async def enter(self, generation: Generation, tables: Sequence[Table] = ()) -> bool:
+    async def enter(
+        self, generation: Generation, tables: Sequence[Table] = (), *, over: Generation | None = None
+    ) -> bool:
         async with self._connections.transaction() as connection:
             await self._alone(connection)
-            return await enter(connection, generation, tables)
+            return await enter(connection, generation, tables, over)
 
     async def switch(self, change: Switch) -> bool:
         async with self._connections.transaction() as connection:
+            await self._alone(connection)
             return await switch(connection, change)
 
-    async def drop(self, generation: Generation, tables: Sequence[Table]) -> None:
+    async def drop(self, generation: Generation, tables: Sequence[Table]) -> bool:
         async with self._connections.transaction() as connection:
             await self._alone(connection)
-            await drop(connection, generation, tables)
+            return await drop(connection, generation, tables)
 
     def on_loss(self, listener: Callable[[], None]) -> None:
         self._connections.on_loss(listener)

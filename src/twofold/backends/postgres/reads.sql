@@ -257,7 +257,7 @@ select position from twofold_letters where read_model = $1 and key = $2 order by
 
 -- name: fence
 -- Whoever runs the subscription is late from here on, and reads anew what is parked.
-update twofold_checkpoints set epoch = epoch + 1 where name = $1;
+update twofold_checkpoints set epoch = epoch + 1 where name = $1 and epoch = $2;
 
 -- name: skipped
 select read_model, key, position from twofold_skipped where read_model = any ($1::text[]);

@@ -22,15 +22,20 @@ def generations_of(connection: apsw.Connection, subscriptions: Collection[str]) 
     return msgspec.convert(rows, list[Generation])
 
 
-def enter(connection: apsw.Connection, generation: Generation, tables: Sequence[Table]) -> bool:
+def enter(
+    connection: apsw.Connection, generation: Generation, tables: Sequence[Table], over: Generation | None
+) -> bool:
     """Note a generation, and make its tables."""
     about = generation.subscription, generation.number
     names = msgspec.json.encode(generation.tables).decode()
-    connection.execute(_SQL["enter_generation"], (*about, generation.code, generation.state, names))
-    if connection.changes() == 0:
-        if generation.state == "building":
+    if over is None:
+        connection.execute(_SQL["enter_generation"], (*about, generation.code, generation.state, names))
+        if connection.changes() == 0:
             return False
+    elif over in generations_of(connection, [generation.subscription]):
         connection.execute(_SQL["change_generation"], (generation.code, generation.state, names, *about))
+    else:
+        return False
     for table in tables:
         made = beside(table, generation.number)
         _remove(connection, made.name)
@@ -45,6 +50,8 @@ def enter(connection: apsw.Connection, generation: Generation, tables: Sequence[
 def switch(connection: apsw.Connection, change: Switch) -> bool:
     """Exchange two generations, if the new one may take over."""
     name, old, new = change.subscription, change.old, change.new
+    if not change.fits(generations_of(connection, [name])):
+        return False
     at, coming = _checkpoint(connection, name), _checkpoint(connection, subscription_of(name, new))
     if coming is None or (at is not None and at[0] > coming[0] and not change.back):
         return False
@@ -62,13 +69,16 @@ def switch(connection: apsw.Connection, change: Switch) -> bool:
     return True
 
 
-def drop(connection: apsw.Connection, generation: Generation, tables: Sequence[Table]) -> None:
-    """Remove the tables and what is known of them."""
+def drop(connection: apsw.Connection, generation: Generation, tables: Sequence[Table]) -> bool:
+    """Remove the tables and what is known of them, if it is as it was taken for."""
+    if generation not in generations_of(connection, [generation.subscription]):
+        return False
     for table in tables:
         _remove(connection, numbered(table.name, generation.number))
     about = subscription_of(generation.subscription, generation.number)
     connection.execute(_SQL["forget_checkpoint"], (about,))
     connection.execute(_SQL["set_generation"], (generation.dropped, generation.subscription, generation.number))
+    return True
 
 
 def _checkpoint(connection: apsw.Connection, name: str) -> tuple[int, int] | None:

@@ -50,8 +50,8 @@ def letters_of(connection: apsw.Connection, read_model: str, key: str) -> list[i
 def let_go(connection: apsw.Connection, unparking: Unparking) -> bool:
     """Take a key and its letters out, if they are what was expected."""
     about = unparking.read_model, unparking.key
-    connection.execute(_SQL["fence"], (unparking.subscription,))
-    if letters_of(connection, *about) != list(unparking.letters):
+    connection.execute(_SQL["fence"], (unparking.subscription, unparking.epoch))
+    if connection.changes() != 1 or letters_of(connection, *about) != list(unparking.letters):
         return False
     connection.execute(_SQL["unpark"], about)
     if connection.changes() != 1:

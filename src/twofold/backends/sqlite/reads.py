@@ -189,10 +189,12 @@ class SqliteReads:
             found += await database.read(partial(_generations, some))
         return sorted(found, key=lambda each: (each.subscription, each.number))
 
-    async def enter(self, generation: Generation, tables: Sequence[Table] = ()) -> bool:
+    async def enter(
+        self, generation: Generation, tables: Sequence[Table] = (), *, over: Generation | None = None
+    ) -> bool:
         def work(connection: apsw.Connection) -> bool:
             with transaction(connection):
-                return enter(connection, generation, tables)
+                return enter(connection, generation, tables, over)
 
         return await self._home(generation.subscription).run(work)
 
@@ -203,12 +205,12 @@ class SqliteReads:
 
         return await self._home(change.subscription).run(work)
 
-    async def drop(self, generation: Generation, tables: Sequence[Table]) -> None:
-        def work(connection: apsw.Connection) -> None:
+    async def drop(self, generation: Generation, tables: Sequence[Table]) -> bool:
+        def work(connection: apsw.Connection) -> bool:
             with transaction(connection):
-                drop(connection, generation, tables)
+                return drop(connection, generation, tables)
 
-        await self._home(generation.subscription).run(work)
+        return await self._home(generation.subscription).run(work)
 
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
         found: dict[str, Note] = {}

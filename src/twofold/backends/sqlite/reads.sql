@@ -179,7 +179,7 @@ select position from twofold_letters where read_model = ? and key = ? order by p
 
 -- name: fence
 -- Whoever runs the subscription is late from here on, and reads anew what is parked.
-update twofold_checkpoints set epoch = epoch + 1 where name = ?;
+update twofold_checkpoints set epoch = epoch + 1 where name = ? and epoch = ?;
 
 -- name: skipped
 select read_model, key, position from twofold_skipped where read_model in (select value from json_each(?));

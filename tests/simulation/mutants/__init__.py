@@ -1,0 +1,11 @@
+"""Bugs to be planted one at a time: if the simulation cannot find them, it would not find real ones either."""
+
+from __future__ import annotations
+
+from tests.simulation.mutants import databases, engine, folds, generations, inline, rebuilds, worker
+from tests.simulation.mutants.registry import MUTANTS, killed_by, planted
+
+PAGES = (databases, engine, folds, generations, rebuilds, inline, worker)
+"""Where they are. Each page plants what it holds when it is imported."""
+
+__all__ = ["MUTANTS", "PAGES", "killed_by", "planted"]

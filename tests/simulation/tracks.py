@@ -1,0 +1,215 @@
+"""What each generation of each read model should hold: the fold of the log up to its checkpoint, by the code that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from tests.simulation.expected import JOURNALLED, Model, Skipped
+from tests.simulation.facts import Facts, must
+from tests.simulation.read_models import CODES, PARTS, Code
+from tests.simulation.reads import SharedReads
+from tests.simulation.watch import By
+from twofold.projections import groups_of
+from twofold.projections.deployment import code_of
+from twofold.projections.generations import Generation, Switch, numbered, subscription_of
+from twofold.projections.port import Advance, Unparking
+
+FINGERPRINTS = {
+    code.name: {group.name: code_of(group) for group in groups_of(PARTS[code.name].projections)} for code in CODES
+}
+GROUPS = {
+    group.name: [each.name for each in group.projections]
+    for group in groups_of(PARTS[CODES[0].name].projections)
+    if not group.strong
+}
+JOURNAL = "journal"
+
+
+class Track:
+    """One generation: how far it is, and what it should hold. ``number`` is 0 for the one that serves."""
+
+    def __init__(self, subscription: str, code: Code, number: int = 0) -> None:
+        self.subscription, self.code, self.number, self.at = subscription, code, number, 0
+        self.models = {name: Model(name, code) for name in GROUPS.get(subscription, ())}
+
+    def copied(self) -> Track:
+        other = Track(self.subscription, self.code, self.number)
+        other.at, other.models = self.at, {name: model.copied() for name, model in self.models.items()}
+        return other
+
+    @property
+    def name(self) -> str:
+        """Of its checkpoint."""
+        return subscription_of(self.subscription, self.number) if self.number else self.subscription
+
+    def table(self, model: Model) -> str:
+        return numbered(model.name, self.number) if self.number else model.name
+
+    def move(self, facts: Facts, end: int, skipped: Skipped) -> None:
+        for event in facts.events[self.at : end]:
+            for model in self.models.values():
+                model.take(event, self.models, skipped)
+        self.at = end
+
+
+State: TypeAlias = Mapping[str, Track]
+
+
+class Tracks:
+    """All generations, in step with their checkpoints."""
+
+    def __init__(self, facts: Facts, reads: SharedReads) -> None:
+        self._facts, self._reads = facts, reads
+        self._tracks: dict[str, Track] = {JOURNAL: Track(JOURNAL, CODES[0])}
+        self.served: set[tuple[str, int]] = set()
+
+    def state(self) -> State:
+        """What should be kept now."""
+        return _copied(self._tracks)
+
+    def fall_back(self, state: State) -> None:
+        """From now on this should be kept."""
+        self._tracks = _copied(state)
+
+    def at(self, name: str) -> int:
+        return self._tracks[name].at if name in self._tracks else 0
+
+    def advanced(self, advance: Advance, by: By) -> None:
+        """A generation has moved: onwards, by the code that makes it, and to where its rows are."""
+        name, start, end = advance.name, advance.start.position, advance.end.position
+        track = self._tracks.get(name)
+        if track is None:
+            must(not advance.changes, f"{name} was moved, and there is no such generation")
+            return
+        must(start == track.at, f"{name} moved on from {start}, but stood at {track.at}")
+        must(start <= end <= self._facts.head, f"{name} moved from {start} to {end} in {self._facts.head}")
+        mine, its = _made_by(by.code, track.subscription), _made_by(track.code.name, track.subscription)
+        stands = start == end and not advance.changes  # As one does that never moved, when it is to serve again.
+        must(mine == its or stands, f"{name} is of the {track.code.name} code, and was moved by the {by.code} one")
+        track.move(self._facts, end, by.skipped)
+        self.look(track)
+
+    def let_go(self, unparking: Unparking, by: By) -> None:
+        """A parked key takes events again, but for those that are left out for good."""
+        track = self._tracks[unparking.subscription]
+        model = track.models[unparking.read_model]
+        key = msgspec.json.decode(unparking.key)
+        must(
+            model.letters.get(key) == list(unparking.letters),
+            f"{model.name} {key} was let go with {unparking.letters} instead of {model.letters.get(key)}",
+        )
+        left_out = {
+            letter.position
+            for letter in self._reads.kept.skipped
+            if (letter.read_model, letter.key) == (unparking.read_model, unparking.key)
+        }
+        letters = [position for position in unparking.letters if position not in left_out]
+        code = next(code for code in CODES if code.name == by.code)
+        model.replay(key, [self._facts.events[position - 1] for position in letters], code)
+        self.look(track)
+
+    def entered(self, generation: Generation) -> None:
+        """A generation begins empty; what is said to be of some code was made by it."""
+        name, code = generation.subscription, _code(generation)
+        if generation.state == "building":
+            track = Track(name, code, generation.number)
+            must(track.name not in self._tracks, f"{track.name} is begun again")
+        else:
+            track = self._tracks.get(name, Track(name, code))
+            mine, its = _made_by(code.name, name), _made_by(track.code.name, name)
+            must(
+                mine == its or track.at == 0, f"what {track.code.name} code made of {name} is said to be of {code.name}"
+            )
+            track.code = code
+            track.models = {each: Model(each, code) for each in track.models} if track.at == 0 else track.models
+            self.served.add((name, generation.number))
+        self._tracks[track.name] = track
+        self._look_at_all(name)
+
+    def switched(self, change: Switch) -> None:
+        """Generations change places: never to one that is behind, unless it is taken back."""
+        old = self._tracks.pop(change.subscription)
+        new = self._tracks.pop(subscription_of(change.subscription, change.new))
+        must(change.back or new.at >= old.at, f"{change.subscription} was switched back from {old.at} to {new.at}")
+        old.number, new.number = change.old, 0
+        self._tracks[old.name], self._tracks[new.name] = old, new
+        self.served.add((change.subscription, change.new))
+        self._look_at_all(change.subscription)
+
+    def dropped(self, generation: Generation) -> None:
+        self._tracks.pop(subscription_of(generation.subscription, generation.number), None)
+        self._look_at_all(generation.subscription)
+
+    def finish(self, code: Code) -> None:
+        """All is calm: everything is at the head, by the last code, and nothing is left over."""
+        kept = self._reads.kept
+        for name in (*GROUPS, JOURNAL):
+            must(self.at(name) == self._facts.head, f"{name} has ended at {self.at(name)} of {self._facts.head}")
+            mine, its = _made_by(code.name, name), _made_by(self._tracks[name].code.name, name)
+            must(mine == its, f"{name} has ended with the {self._tracks[name].code.name} code")
+        for track in self._tracks.values():
+            self.look(track)
+        wanted = {track.table(model) for track in self._tracks.values() for model in track.models.values()}
+        must(kept.tables.rows.keys() == wanted, f"there are {sorted(kept.tables.rows)} instead of {sorted(wanted)}")
+        parked = {about[0] for about in (*kept.parked, *kept.letters)}
+        must(parked <= wanted, f"something is parked of {sorted(parked - wanted)}, which are not there")
+
+    def look(self, track: Track) -> None:
+        """What is kept of one generation is what the log says up to its checkpoint."""
+        kept, at = self._reads.kept, track.at
+        found = kept.tables.checkpoints[track.name].position if track.name in kept.tables.checkpoints else 0
+        must(found == at, f"{track.name} stands at {found} instead of {at}")
+        if track.name == JOURNAL:
+            lines = [line["position"] for line in kept.journal]
+            wanted = [event.position for event in self._facts.events[:at] if isinstance(event.event, JOURNALLED)]
+            must(lines == wanted, f"the journal has {lines} instead of {wanted} at {at}")
+        for model in track.models.values():
+            self._look_at(model, track.table(model), at)
+
+    def _look_at_all(self, subscription: str) -> None:
+        kept = self._reads.kept
+        states = {number: each.state for (name, number), each in kept.generations.items() if name == subscription}
+        must([*states.values()].count("active") == 1, f"not one generation of {subscription} serves: {states}")
+        for name in GROUPS[subscription]:
+            must(name in kept.tables.rows, f"there is no table {name}")
+        for track in [track for track in self._tracks.values() if track.subscription == subscription]:
+            self.look(track)
+
+    def _look_at(self, model: Model, table: str, at: int) -> None:
+        kept = self._reads.kept
+        must(table in kept.tables.rows, f"there is no table {table}")
+        rows = {key: msgspec.json.decode(row) for key, row in kept.tables.rows[table].items()}
+        must(rows == model.rows, difference(table, at, rows, model.rows))
+        letters: dict[Any, Any] = {
+            msgspec.json.decode(key): positions for (name, key), positions in kept.letters.items() if name == table
+        }
+        must(letters == model.letters, difference(f"letters of {table}", at, letters, model.letters))
+        parked = {msgspec.json.decode(key) for name, key in kept.parked if name == table}
+        must(parked == model.letters.keys(), f"of {table}, {parked} are parked instead of {[*model.letters]}")
+
+
+def _copied(state: State) -> dict[str, Track]:
+    return {name: track.copied() for name, track in state.items()}
+
+
+def difference(what: str, at: int, found: Mapping[Any, Any], wanted: Mapping[Any, Any]) -> str:
+    """How what is kept differs from what should be, in lines."""
+    keys: Collection[Any] = sorted({*found, *wanted}, key=repr)
+    lines = [
+        f"  {key}: {found.get(key)} instead of {wanted.get(key)}" for key in keys if found.get(key) != wanted.get(key)
+    ]
+    return "\n".join([f"{what} at {at}:", *lines])
+
+
+def _made_by(code: str, subscription: str) -> str:
+    """The fingerprint of that code's folds."""
+    return FINGERPRINTS[code].get(subscription, "")
+
+
+def _code(generation: Generation) -> Code:
+    found = [code for code in CODES if _made_by(code.name, generation.subscription) == generation.code]
+    must(bool(found), f"{generation.subscription} {generation.number} is of a code that nobody has: {generation.code}")
+    return found[0]

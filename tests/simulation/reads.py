@@ -188,6 +188,9 @@ class ReadDoor:
     async def enter(self, generation: Generation, tables: Sequence[Table] = ()) -> bool:
         raise NotImplementedError
 
+    async def complete(self, generation: Generation, tables: Sequence[Table]) -> None:
+        raise NotImplementedError
+
     async def switch(self, change: Switch) -> bool:
         raise NotImplementedError
 

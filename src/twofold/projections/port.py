@@ -247,16 +247,24 @@ class ReadStore(AskedStore, Rows, Protocol):
         ...
 
     async def enter(self, generation: Generation, tables: Sequence[Table] = ()) -> bool:
-        """Note a generation, in place of what is noted of it, and make ``tables`` (named as when active) beside.
+        """Note a generation, in place of what is noted of it, and make ``tables`` (named as when active) beside, to be filled.
 
         False, with nothing changed, where it is to be a new one (``building``) and its number is taken.
+        """
+        ...
+
+    async def complete(self, generation: Generation, tables: Sequence[Table]) -> None:
+        """Make what ``enter`` has left out of a generation's tables, because rows are written faster without it.
+
+        That is every index that no fold finds rows by, and the search for words. What is there already stays.
         """
         ...
 
     async def switch(self, change: Switch) -> bool:
         """Let one generation take the place of another, in one transaction that fences whoever runs the subscription.
 
-        Tables, checkpoints, parked keys and letters exchange their names; nobody sees a moment without a table. False,
+        Tables, checkpoints, parked keys and letters exchange their names; nobody sees a moment without a table, or with one
+        that is not complete. False,
         with nothing changed, while the new one stands before the old one's position, or is not there.
         """
         ...

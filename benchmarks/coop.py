@@ -40,6 +40,7 @@ A_TIME = datetime(2025, 3, 1, 18, 30, tzinfo=UTC)
 METADATA = metadata_json(Context(), "filled", datetime(2026, 3, 1, tzinfo=UTC))
 APPEND_EVENTS = 1000
 FEE, NOTHING = Decimal("149.50"), Decimal(0)
+PARKED_MAX = 10_000
 KINDS = 20
 """Families of one kind live alike; those of another have other children, scores and habits."""
 
@@ -62,7 +63,9 @@ def app(room: Room, *, background: bool = True) -> App:
 
 def app_at(url: str, *, background: bool = True) -> App:
     """The same for a process that knows no rooms."""
-    return App(Family, FamilyView, *_FAMILY_ANSWERS, kept_family, store=url, background=background)
+    return App(
+        Family, FamilyView, *_FAMILY_ANSWERS, kept_family, store=url, background=background, parked_max=PARKED_MAX
+    )
 
 
 _FAMILY_ANSWERS = [each for each in ANSWERS if each.__name__ in ("get_family", "enrollment_report", "search_families")]
@@ -72,13 +75,15 @@ def key_of(number: int) -> str:
     return f"f-{number:06}"
 
 
-async def fill(app: App, *, families: int, events: int) -> None:
+async def fill(app: App, *, families: int, events: int, strangers: int = 0) -> None:
     """Every family enrolls, and then they take turns until the log has so many events.
+
+    One of so many ``strangers`` never enrolls (0: all do), so that its first event cannot be folded and parks its key.
 
     In each round the families come in another order, so that a page of the log touches nearly as many rows as it has
     events: the worst case for a read model.
     """
-    found = islice(_events(app.registry, families), events)
+    found = islice(_events(app.registry, families, strangers), events)
     while batch := tuple(islice(found, APPEND_EVENTS)):
         await app.log.append([Append(events=batch)])
 
@@ -110,8 +115,9 @@ async def forget_rows(room: Room) -> None:
         await connection.close()
 
 
-def _events(registry: Registry, families: int) -> Iterator[NewEvent]:
-    yield from (_event(registry, number, _enrolled(number)) for number in range(families))
+def _events(registry: Registry, families: int, strangers: int) -> Iterator[NewEvent]:
+    enrolled = [number for number in range(families) if not strangers or number % strangers]
+    yield from (_event(registry, number, _enrolled(number)) for number in enrolled)
     template = cache(lambda turn, kind: _event(registry, 0, _turn(turn, kind)))
     step = next(each for each in range(families // 3 * 2 + 1, families * 2) if gcd(each, families) == 1)
     for turn in count():

@@ -9,6 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from eventsourcing.persistence import Tracking
 from eventsourcing.postgres import PostgresDatastore, PostgresTrackingRecorder
 from eventsourcing.projection import Projection, ProjectionRunner
@@ -22,6 +23,10 @@ _CREATE = (
 )
 _ENROLL = "insert into {}.{} values (%s, 0, 0, null) on conflict do nothing"
 _PAY = "update {}.{} set paid = paid + %s, payments = payments + 1, last_payment = %s where family_id = %s"
+_VIEW_TABLES = r"""
+select table_name from information_schema.tables
+where table_schema = %s and (table_name = 'peer_families' or table_name like '%%\_tracking')
+"""
 
 
 class FamilyTable(PostgresTrackingRecorder):
@@ -59,3 +64,12 @@ def following(room: Room) -> Generator[Any]:
         application_class=PeerCoop, projection_class=FamilyProjection, view_class=FamilyTable, env=settings(room)
     ) as runner:
         yield runner
+
+
+def forget(room: Room) -> None:
+    """Let the view begin again: its table, and what keeps how far it has come, are gone."""
+    with psycopg.connect(room.dsn, autocommit=True) as connection:
+        place = (room.schema,)
+        found = connection.execute(_VIEW_TABLES, place).fetchall()
+        for (name,) in found:
+            connection.execute(SQL("drop table {}").format(Identifier(room.schema, name)))

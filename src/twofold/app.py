@@ -49,6 +49,7 @@ from twofold.projections.deployment import Deployment, Plan, code_of
 from twofold.projections.generations import Generation
 from twofold.projections.rebuild import PAGE_MAX, Tell
 from twofold.projections.rollout import Rollout, rebuilt
+from twofold.projections.throttle import LAG_MAX_SECONDS
 from twofold.queries import Answer, Desk, Moments, QuestionCount, Sources, TableChanges
 from twofold.rooms import Rooms, rooms_for
 from twofold.store.appender import Appender
@@ -95,6 +96,7 @@ class Settings(msgspec.Struct, frozen=True):
     slow_seconds: float
     query_seconds: float
     parked_max: int
+    lag_max_seconds: float
     rebuild: Rebuilding
     lease_seconds: float
     changes_max: int
@@ -114,6 +116,7 @@ class App:
     next one stops it. With 0 it stops at the first.
     With ``rebuild="auto"`` what other code has made is built anew in the background while it serves; with ``"manual"``
     it is only when somebody asks for it: a changed definition is refused at start, changed folds go on over the rows.
+    What is built rests while what serves is later than ``lag_max_seconds``.
     A worker that is gone without a word is replaced after at most ``lease_seconds`` and one look at the leases.
     Of each read model whose ``rows`` are followed, the last ``changes_max`` changes are kept.
 
@@ -135,6 +138,7 @@ class App:
         slow_seconds: float = 0.2,
         query_seconds: float = 30.0,
         parked_max: int = 100,
+        lag_max_seconds: float = LAG_MAX_SECONDS,
         rebuild: Rebuilding = "auto",
         lease_seconds: float = LEASE_SECONDS,
         changes_max: int = 10_000,
@@ -152,6 +156,7 @@ class App:
             slow_seconds,
             query_seconds,
             parked_max,
+            lag_max_seconds,
             rebuild,
             lease_seconds,
             changes_max,
@@ -168,6 +173,7 @@ class App:
         background: Background | None = None,
         rebuild: Rebuilding | None = None,
         parked_max: int | None = None,
+        lag_max_seconds: float | None = None,
     ) -> App:
         """The same app over another store, or with other settings; not started.
 
@@ -176,7 +182,13 @@ class App:
         other = copy.copy(self)
         places = self.places if store is None else parse_places(store)
         other.places = places.moved(reads, replica)
-        given = {"migrate": migrate, "background": background, "rebuild": rebuild, "parked_max": parked_max}
+        given = {
+            "migrate": migrate,
+            "background": background,
+            "rebuild": rebuild,
+            "parked_max": parked_max,
+            "lag_max_seconds": lag_max_seconds,
+        }
         other.settings = replace(self.settings, **{name: value for name, value in given.items() if value is not None})
         other.__dict__["_live"] = None
         return other
@@ -560,6 +572,8 @@ class _Live:
             page_max=bounds.build_page_max,
             rows_max=bounds.build_rows_max,
             parked_max=app.settings.parked_max,
+            lag_max_seconds=app.settings.lag_max_seconds,
+            others_done=self.work.done,
         )
         self.rollout = Rollout(
             rooms.log,

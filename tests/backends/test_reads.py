@@ -17,6 +17,7 @@ from twofold.backends.sqlite.reads import SqliteReads
 from twofold.config import SqliteURL, parse_url
 from twofold.errors import QueryError, StoreError, StoreRefusedError
 from twofold.messages import Indexed, Key
+from twofold.messages.markers import Searchable
 from twofold.projections import Advance, Changes, ReadModel, ReadStore, table_of
 from twofold.subscriptions import Checkpoint, Note
 
@@ -163,6 +164,47 @@ async def test_thousands_of_rows_are_written_and_loaded_at_once(reads: ReadStore
     await save(reads, *rows)
     found = await reads.load(EVERYTHING, [row.key for row in rows[::2]])
     assert sorted(found, key=lambda row: row.number) == rows[::2]
+
+
+async def test_many_new_rows_are_written_as_single_ones_are(reads: ReadStore) -> None:
+    class Article(ReadModel):
+        key: Key[int]
+        title: Searchable[str] = ""
+        tags: Searchable[list[str]] = []
+        amount: Decimal | None = None
+        said: str = ""
+
+    table = table_of(Article)
+    rows = [
+        Article(
+            key=number,
+            title=f"Füße {number % 9} o'Hara \\N",
+            tags=["", "Łódź", "ß" * 50] if number % 2 else [],
+            amount=Decimal(f"{number}.10") if number % 3 else None,
+            said="a\tb\n\\.",
+        )
+        for number in range(333)
+    ]
+    await reads.install([table])
+    assert await reads.save([step("article", 0, 1, Changes(table, rows[:300], are_new=True))]) == [True]
+    assert await reads.save([step("article", 1, 2, Changes(table, rows[300:]))]) == [True]
+    assert await reads.select(table, "order by key", {}) == rows
+    for text in ("fusse 3", "łódź", "s" * 60, "hara fu n"):
+        found = {row.key for row in await reads.select(table, "where matches(article, :text)", {"text": text})}
+        kinds = {frozenset(key % 18 for key in found if low <= key < high) for low, high in ((0, 300), (300, 333))}
+        assert found
+        assert len(kinds) == 1
+
+
+async def test_a_value_that_cannot_be_kept_among_many_new_rows_leaves_none_of_them(reads: ReadStore) -> None:
+    bad = [*(Everything(key=str(number)) for number in range(300)), Everything(key="late", number=2**63)]
+    await reads.install([EVERYTHING])
+    with pytest.raises(StoreRefusedError) as refused:
+        await reads.save([step("everything", 0, 1, Changes(EVERYTHING, bad, are_new=True))])
+    assert refused.value.reason == "value"
+    assert await reads.select(EVERYTHING, "", {}) == []
+    assert await reads.checkpoints(["everything"]) == {}
+    assert await reads.save([step("everything", 0, 1, Changes(EVERYTHING, bad[:-1], are_new=True))]) == [True]
 
 
 async def test_dicts_keep_their_order_and_sets_are_sorted(reads: ReadStore) -> None:

@@ -299,3 +299,72 @@ async def test_what_looks_up_a_parked_row_is_parked_too_and_comes_after_it(house
     for each in (second, first):
         assert (await house.dead(mended, courses).retry(each)).unparked
     assert {key: row.said for key, row in (await house.rows(courses)).items()} == {"1": "Ada has 1", "2": "nobody"}
+
+
+async def test_what_a_parked_row_would_have_looked_like_is_no_reason_to_park_another(house: House) -> None:
+    @stored_as("families")
+    class Families(ReadModel):
+        family_id: Key[str]
+        name: str = ""
+
+        @evolve
+        def was_enrolled(self, event: FamilyEnrolled) -> None:
+            self.name = event.name
+            if event.name == "Poison":
+                raise ValueError("no Poison")
+
+    @stored_as("course_list")
+    class CourseList(ReadModel):
+        course: Key[str]
+
+        @evolve
+        def was_booked(self, event: CourseBooked, family: Annotated[Families | None, by("course")]) -> None:
+            if family is not None and family.name == "Poison":
+                raise ValueError("no Poison here either")
+
+    CourseList.was_booked.__annotations__["family"] = Annotated[Families | None, by("course")]
+    read_models = define(Families), define(CourseList)
+    booking = ("course-9", CourseBooked(course="1", families=[]))
+    await house.add(enrolled("Ada", "1"), enrolled("Poison", "1"), booking)
+    await house.run(*read_models)
+    found = {each.read_model: each.reason for each in await house.dead(*read_models).parked()}
+    assert found["families"] == "ValueError: no Poison"
+    assert found["course_list"].startswith("LookupError")
+
+
+async def test_a_page_with_many_poisoned_keys_is_not_folded_again_for_each_of_them(house: House) -> None:
+    folded: list[str] = []
+
+    @stored_as("families")
+    class Families(ReadModel):
+        family_id: Key[str]
+        children: list[str] = []
+
+        @evolve
+        def was_added(self, event: ChildAdded) -> None:
+            folded.append(event.name)
+            self.children.append(event.name)
+            if event.name == "Poison":
+                raise ValueError("no Poison")
+
+    families = define(Families)
+    for number in range(8):
+        await house.add(child("Ada", str(number)), child("Poison" if number % 2 else "Bob", str(number)))
+    await house.reads.install([families.table])
+    projector = Projector(house.reads, [families], parked_max=10)
+    await Engine(house.log, REGISTRY, projector, page_max=100).settle()
+    expected = {str(number): ["Ada"] if number % 2 else ["Ada", "Bob"] for number in range(8)}
+    assert await house.children(families) == expected
+    assert [each.key for each in await house.dead(families).parked()] == ['"1"', '"3"', '"5"', '"7"']
+    assert folded.count("Bob") == 1 + 4 + 4  # Up to the first that fails, to find all that do, and without those.
+    assert folded.count("Poison") == 1 + 4
+
+
+async def test_of_many_poisoned_keys_in_a_page_only_as_many_are_parked_as_may_be(house: House) -> None:
+    broken = families("Poison")
+    for number in range(6):
+        await house.add(enrolled("Ada", str(number)), child("Poison", str(number)))
+    with pytest.raises(BehindError):
+        await house.run(broken, parked_max=2)
+    assert [each.key for each in await house.dead(broken).parked()] == ['"0"', '"1"']
+    assert sorted(await house.rows(broken)) == ["0", "1", "2"]

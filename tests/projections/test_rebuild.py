@@ -283,3 +283,151 @@ async def test_what_was_skipped_is_left_out_of_the_next_generation_too(bench: Be
     await rebuild.close()
     assert await bench.told(broken) == before
     assert "child 2" not in str(before)
+
+
+async def crowd(bench: Bench, *large: int) -> Projection:
+    """So many families that their rows are copied in, with a live worker; some hold a number that no column can keep."""
+
+    @stored_as("families")
+    class Families(ReadModel):
+        family_id: Key[str]
+        name: Searchable[str] = ""
+        children: list[str] = []
+        number: int = 0
+
+        @evolve
+        def was_enrolled(self, event: FamilyEnrolled) -> None:
+            self.name = event.name
+
+        @evolve
+        def was_added(self, event: ChildAdded) -> None:
+            self.children.append(event.name)
+            self.number = 2**63 if event.name == "Large" else self.number
+
+    for number in range(160):
+        await bench.add((f"family-{number}", FamilyEnrolled(name=f"Örjan o'Neil {number % 7}" if number % 3 else "")))
+    for number in range(160):
+        name = "Large" if number in large else f"child\t{number}\\N"
+        await bench.add((f"family-{number}", ChildAdded(name=name)))
+    projection = define(Families)
+    await (await bench.live(projection)).settle()
+    return projection
+
+
+@pytest.mark.parametrize("rows_max", [120, 1000])
+async def test_many_new_rows_come_out_as_those_of_the_live_fold(bench: Bench, rows_max: int) -> None:
+    projection = await crowd(bench)
+    expected = await bench.told(projection)
+    searched = "where matches(families, :text) order by family_id"
+    found = await bench.reads.select(projection.table, searched, {"text": "orj neil 3"})
+    assert len(found) > 10
+    rebuild = await bench.rebuild(projection, rows_max=rows_max)
+    await rebuild.catch_up()
+    await rebuild.switch(1)
+    assert await bench.told(projection) == expected
+    assert await bench.reads.select(projection.table, searched, {"text": "orj neil 3"}) == found
+    assert await bench.reads.parked(["families"]) == []
+
+
+async def test_one_of_many_new_rows_that_cannot_be_kept_parks_its_key_and_no_other(bench: Bench) -> None:
+    projection = await crowd(bench, 77, 130)
+    expected = await bench.told(projection)
+    rebuild = await bench.rebuild(projection, parked_max=5)
+    await rebuild.catch_up()
+    await rebuild.switch(1)
+    assert await bench.told(projection) == expected
+    assert [each.key for each in await bench.reads.parked(["families"])] == ['"77"', '"130"']
+
+
+INDEXES = {
+    "sqlite": "select name from sqlite_schema where tbl_name = :table and type in ('index', 'trigger') and sql is not null",
+    "postgres": "select indexname from pg_indexes where tablename = :table and indexname not like '%_pkey'",
+}
+
+
+async def indexes(bench: Bench, url: str, table: str) -> int:
+    sql = INDEXES["postgres" if url.startswith("postgres") else "sqlite"]
+    return len((await bench.reads.query(sql, {"table": table})).rows)
+
+
+def scored() -> Projection:
+    """A read model with an index that its fold needs, one that it does not, and words."""
+
+    @stored_as("families")
+    class Families(ReadModel):
+        family_id: Key[str]
+        name: Indexed[str] = ""
+        score: Indexed[int] = 0
+        words: Searchable[str] = ""
+
+        @evolve
+        def was_enrolled(self, event: FamilyEnrolled) -> None:
+            self.name = self.words = event.name
+
+        @evolve(where="name", key=lambda event: event.course)
+        def was_booked(self, event: CourseBooked) -> None:
+            self.score += 1
+
+    return define(Families)
+
+
+async def test_rows_are_written_with_no_more_indexes_than_folds_need_and_serve_with_all_of_them(
+    bench: Bench, url: str
+) -> None:
+    await bench.fill()
+    projection = scored()
+    live = await bench.live(projection)
+    await live.settle()
+    whole = await indexes(bench, url, "families")
+    seen: list[int] = []
+
+    async def look() -> None:
+        seen.append(await indexes(bench, url, "families__2"))
+
+    rebuild = await bench.rebuild(projection, brake=look)
+    await rebuild.catch_up()
+    assert set(seen) == {1}
+    assert await indexes(bench, url, "families__2") == whole > 2
+    await rebuild.switch(1)
+    assert await indexes(bench, url, "families") == whole
+
+
+async def test_what_takes_over_is_complete_whoever_filled_it_and_however_often_that_was_tried(
+    bench: Bench, url: str
+) -> None:
+    await bench.fill()
+    projection = scored()
+    live = await bench.live(projection)
+    await live.settle()
+    whole = await indexes(bench, url, "families")
+    rebuild = await bench.rebuild(projection)
+    await rebuild.catch_up()
+    for _ in range(2):
+        await bench.reads.complete(rebuild.generation, [projection.table])
+    third = await bench.rebuild(projection, number=3)
+    while await third._step():
+        pass
+    await third._builder.flush()  # As if it had been killed before it was complete.
+    assert await indexes(bench, url, "families__3") == 1
+    assert await bench.reads.switch(Switch("families", 1, 3, (projection.table,)))
+    assert await indexes(bench, url, "families") == whole
+    found = await bench.reads.select(projection.table, "where matches(families, :text)", {"text": "ad"})
+    assert len(found) == 3
+
+
+async def test_what_many_events_made_of_few_rows_is_written_before_it_would_be_much_work_to_do_again(
+    bench: Bench,
+) -> None:
+    await bench.fill(rounds=100)
+    projection = families()
+    live = await bench.live(projection)
+    await live.settle()
+    kept: list[int] = []
+
+    async def look() -> None:
+        found = await bench.reads.checkpoints(["families@2"])
+        kept.append(found["families@2"].position if found else 0)
+
+    rebuild = await bench.rebuild(projection, events_max=50, brake=look)
+    await rebuild.catch_up()
+    assert len(set(kept)) == 3

@@ -58,6 +58,9 @@ class ReadDoor:
         said = f"enter {generation.subscription} {generation.number} {generation.state} {generation.code[:4]}"
         return await self.line.call(said, lambda: self._generations.enter(generation, tables, over))
 
+    async def complete(self, generation: Generation, tables: Sequence[Table]) -> None:
+        await self.line.call(f"complete {generation.subscription} {generation.number}", lambda: None)
+
     async def switch(self, change: Switch) -> bool:
         said = f"switch {change.subscription} {change.old}-{change.new}{' back' if change.back else ''}"
         return await self.line.call(said, lambda: self._generations.switch(change))

@@ -17,7 +17,7 @@ from tests.simulation.watch import By
 from twofold.messages import Recorded
 from twofold.projections.port import Advance
 
-STRONG = ("purse", "tally")
+STRONG: tuple[str, ...] = ("purse", "tally")
 
 
 class StrongOnes:

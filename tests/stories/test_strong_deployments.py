@@ -175,7 +175,7 @@ async def test_old_code_that_still_appends_is_never_refused_and_spoils_nothing(
                 await old.ask(TotalOf(account="a1"), wait_seconds=0.1)
                 await asyncio.sleep(0)
         (stopped,) = [each for each in await old.status() if each.name == "balance"]
-        assert stopped.state == "stopped"
+        assert stopped.state == "held"
 
 
 async def test_an_old_process_answers_what_a_new_one_has_made_up_for(store: str) -> None:

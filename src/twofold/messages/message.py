@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 else:
 
-    class Message(msgspec.Struct, metaclass=KeywordOnly, frozen=True, forbid_unknown_fields=True):
+    class Message(msgspec.Struct, metaclass=KeywordOnly, frozen=True, forbid_unknown_fields=True, gc=False):
         """A fact, wish or question, with msgspec's types and constraints; unknown fields are refused."""
 
 

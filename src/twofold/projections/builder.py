@@ -16,6 +16,9 @@ from twofold.subscriptions import Advanced, Checkpoint, Delivery, Fenced, Note, 
 ROWS_MAX = 100_000
 """Rows that a rebuild keeps in memory: those that have changed and were not written yet, and as many that were."""
 
+EVENTS_MAX = 1_000_000
+"""Events that a rebuild folds before it writes what became of them: some seconds of work, which a kill may cost."""
+
 
 class Builder:
     """Fills the tables of one group. What it has not written yet is lost with it, and folded again from the checkpoint.
@@ -24,9 +27,18 @@ class Builder:
     again as live events are, page by page, parking at most ``parked_max`` keys of each read model.
     """
 
-    def __init__(self, reads: ReadStore, group: Group, *, rows_max: int = ROWS_MAX, parked_max: int = 0) -> None:
+    def __init__(
+        self,
+        reads: ReadStore,
+        group: Group,
+        *,
+        rows_max: int = ROWS_MAX,
+        events_max: int = EVENTS_MAX,
+        parked_max: int = 0,
+    ) -> None:
         self._reads, self._group = reads, group
-        self._rows_max, self._parked_max = rows_max, parked_max
+        self._rows_max, self._events_max, self._parked_max = rows_max, events_max, parked_max
+        self._events = 0
         self._hoard = Hoard(reads, group.projections, rows_max=rows_max)
         self._folding = Folding(group.projections, rows_max=rows_max * len(group.projections))
         self._lot = Lot(reads, group.projections, parked_max=parked_max)
@@ -72,11 +84,13 @@ class Builder:
             self._begin_again()
             return False
         self._hoard.clear()
+        self._events = 0
         return True
 
     async def _take(self, delivery: Delivery) -> Outcome:
         # Before the page is taken: should the database be away, the same page comes again, and must not be in here already.
-        if self._hoard.is_full and not await self.flush():
+        is_due = self._hoard.is_full or self._events >= self._events_max
+        if is_due and not await self.flush():
             return Fenced()
         if delivery.start.position < self._careful_until:
             return await self._take_carefully(delivery)
@@ -96,6 +110,7 @@ class Builder:
         letters = page.letters if page.parks else ()
         self._hoard.add(Advance(delivery.name, delivery.start, delivery.end, changes, letters=letters), page)
         self._folding.keep(page)
+        self._events += len(delivery.events)
         return Advanced()
 
     async def _take_carefully(self, delivery: Delivery) -> Outcome:
@@ -110,6 +125,7 @@ class Builder:
     def _begin_again(self, *, careful_until: int = 0) -> None:
         """Forget what was not written: the checkpoint says where to go on."""
         self._hoard.clear()
+        self._events = 0
         self._folding.forget(self._group)
         self._careful = None
         self._careful_until = max(self._careful_until, careful_until)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from itertools import count
@@ -30,6 +30,7 @@ from twofold.projections.port import ReadStore, StrongLog
 from twofold.projections.projector import Projector
 from twofold.projections.rebuild import PAGE_MAX, Progress, Rebuild, Tell
 from twofold.projections.takeover import Takeover, exchanged
+from twofold.projections.throttle import LAG_MAX_SECONDS, Others, Throttle, nobody_else
 from twofold.subscriptions import SubscriptionStatus, Worker
 from twofold.subscriptions.patience import backoff_seconds
 
@@ -38,9 +39,6 @@ Check: TypeAlias = Callable[[Group], Awaitable[None]]
 
 
 log = logging.getLogger("twofold.projections")
-
-REST_SECONDS = 0.001
-"""Between two pages, so that whatever else this process does has its turn."""
 
 STRONG_ROWS_MAX = 5_000
 """Rows that a rebuild of strong read models writes at a time: on SQLite appends wait for that."""
@@ -64,10 +62,13 @@ class Builds:
         parked_max: int,
         page_max: int = PAGE_MAX,
         rows_max: int = ROWS_MAX,
+        lag_max_seconds: float = LAG_MAX_SECONDS,
+        others_done: Others = nobody_else,
     ) -> None:
         self._log, self._registry, self._reads = store, registry, reads
         self._deployment, self._projector, self._worker = deployment, projector, worker
         self._page_max, self._rows_max, self._parked_max = page_max, rows_max, parked_max
+        self._lag_max_seconds, self._others_done = lag_max_seconds, others_done
         self._held: dict[str, Group] = {}
         self._unreadable: frozenset[str] = frozenset()
         self._waiting: dict[str, str] = {}
@@ -196,7 +197,12 @@ class Builds:
             parked_max=self._parked_max,
             skipped=await self._reads.skipped([each.name for each in group.projections]),
             tell=tell,
-            brake=lambda: asyncio.sleep(REST_SECONDS),
+            brake=Throttle(
+                self._look_at_those_that_serve,
+                others_done=self._others_done,
+                lag_max_seconds=self._lag_max_seconds,
+                clock=asyncio.get_running_loop().time,
+            ),
             take_over=Takeover(self._log, self._registry, beside) if group.strong else None,
         )
 
@@ -204,10 +210,15 @@ class Builds:
         try:
             await check(rebuild.beside)
         except StoreRefusedError:
-            if (
-                not await rebuild.is_over()
-            ):  # Others that build it too may have let it serve: its tables have other names.
+            # Others that build it too may have let it serve: then its tables have other names.
+            if not await rebuild.is_over():
                 raise
+
+    async def _look_at_those_that_serve(self) -> tuple[int, Mapping[str, int]]:
+        """Where the log ends, and where they stand, whichever process moves them."""
+        found = await self._reads.checkpoints(self._projector.interests)
+        head = await self._log.head()
+        return head.position, {name: checkpoint.position for name, checkpoint in found.items()}
 
     async def _build_all(self, plans: Sequence[Plan]) -> None:
         for plan in plans:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import starmap
@@ -84,6 +84,11 @@ def _converted(values: Iterable[Any], there: Convert | None, optional: bool) -> 
     return list(map(there, values))
 
 
+def portions(rows: Sequence[Any], count_max: int) -> Iterator[Sequence[Any]]:
+    """Rows in portions, so that others have their turn while many are turned into the driver's values."""
+    return (rows[at : at + count_max] for at in range(0, len(rows), count_max))
+
+
 def utc(value: datetime) -> datetime:
     """The same time in UTC. A time without a zone could be any."""
     if value.tzinfo is UTC:
@@ -138,10 +143,16 @@ def json_converters(column: Column) -> Converters:
 
 
 class Statements(msgspec.Struct, frozen=True, eq=False):
-    """The statements of one table, as a backend spells them, and its codec."""
+    """The statements of one table, as a backend spells them, and its codec.
+
+    ``sought`` are those of the ``indexes`` that folds find rows by; ``follow`` lets a search that is kept beside follow
+    the rows, where there is one.
+    """
 
     create: str
+    follow: str
     indexes: tuple[str, ...]
+    sought: tuple[str, ...]
     select: str
     load: str
     remove: str

@@ -10,6 +10,7 @@ import msgspec
 
 from twofold.errors import DefinitionError
 from twofold.messages import name_of
+from twofold.messages.handlers import evolvers
 from twofold.messages.markers import KEY, fields, marked
 from twofold.messages.naming import snake_name_of
 from twofold.projections.columns import column_of
@@ -49,7 +50,8 @@ def define(cls: type[ReadModel]) -> Projection:
     steps = steps_of(cls, table)
     required = [name for name in _required(cls) if name not in table.key]
     types = frozenset(map(name_of, steps))
-    table = msgspec.structs.replace(table, folds=tuple(sorted(types)))
+    sought = {handler.mark.where for handler in evolvers(cls).values() if handler.mark.where}
+    table = msgspec.structs.replace(table, folds=tuple(sorted(types)), sought=tuple(sorted(sought)))
     return Projection(cls, table, steps, types, checker(table.key_columns), required)
 
 

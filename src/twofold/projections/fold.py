@@ -24,6 +24,7 @@ class Fold:
     def __init__(self, projection: Projection, parked: Since | None = None) -> None:
         self.projection = projection
         self.parked: Since = parked or {}
+        self.failing: list[FoldError] | None = None
         self.letters: dict[tuple[Key, int], None] = {}
         self.skipped: Collection[tuple[Key, int]] = ()
         self.touches: list[Touch] = []
@@ -69,7 +70,7 @@ class Fold:
         """Fold these, in order.
 
         Raises ``FoldError`` where a fold raises, and where an event begins a row without setting its required columns;
-        the rows are spoiled then.
+        the rows are spoiled then. Where errors are gathered (``failing``) it goes on without the key instead.
         """
         changed, projection = self._changed, self.projection
         get, get_changed = self.rows.get, changed.get
@@ -88,7 +89,12 @@ class Fold:
                 if step.gives:
                     own_documents(projection, row, recorded.event, step.gives)
             except Exception as error:  # Folds are the user's: whatever they raise is the reason.
-                raise projection.error(recorded, key, error) from error
+                failed = projection.error(recorded, key, error)
+                if self.failing is None:
+                    raise failed from error
+                failed.__cause__ = error
+                self.failing.append(failed)
+                self.parked = {**self.parked, key: recorded.position}
 
     def passing(self, touches: Iterable[Touch]) -> Iterator[Touch]:
         """The touches of keys that take events, without skipped ones; those of parked keys are kept as letters."""

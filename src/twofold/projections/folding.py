@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from twofold.errors import FoldError
 from twofold.messages import Event, Recorded
 from twofold.projections.fold import Fold
 from twofold.projections.group import Group, Page
@@ -41,8 +42,8 @@ class Folding:
             page = group.page(events, parked)
             for cls, keys in taken.items():
                 page.folds[cls].keys |= keys
+            await self._load_all(rows, page)
             for fold in page.folds.values():
-                await self._load(rows, fold)
                 if fold.projection.name in self._followed:
                     fold.remember()
             changes = page.fold()
@@ -50,6 +51,20 @@ class Folding:
             if not taken:
                 return page, changes
             self.forget(group)  # A row moved to where one stands: again, knowing that one.
+
+    async def failing(
+        self, rows: Loading, group: Group, events: Sequence[Recorded[Event]], parked: Mapping[str, Since]
+    ) -> Sequence[FoldError]:
+        """What a page cannot be folded into (``Page.errors``), over rows that are loaded for it and forgotten."""
+        page = group.page(events, parked)
+        await self._load_all(rows, page)
+        found = page.errors()
+        self.forget(group)
+        return found
+
+    async def _load_all(self, rows: Loading, page: Page) -> None:
+        for fold in page.folds.values():
+            await self._load(rows, fold)
 
     def keep(self, page: Page) -> None:
         """Remember what became of the rows of a page. To be called when the database has it."""

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from twofold.errors import DefinitionError
+from twofold.errors import DefinitionError, FoldError
 from twofold.messages import Event, Recorded
 from twofold.projections.fanout import FanOut
 from twofold.projections.fold import Fold
@@ -114,8 +114,25 @@ class Page:
         for cls, touches in self._runs():
             fold, fan_out = self.folds[cls], fan_outs.get(cls)
             wanted = fan_out.expanded(touches) if fan_out is not None else touches
-            fold.take(fold.passing(wanted) if fold.parked or fold.skipped else wanted)
+            all_pass = not (fold.parked or fold.skipped) and fold.failing is None
+            fold.take(wanted if all_pass else fold.passing(wanted))
         return [changes for fold in self.folds.values() if (changes := fold.changes).rows or changes.removed]
+
+    def errors(self) -> list[FoldError]:
+        """As ``fold``, but it goes on without the keys that an event cannot be folded into: the first error of each, in order.
+
+        The rows are spoiled. Only the first of all, where others may follow from it: because rows look each other up, are
+        found by what they hold, or move.
+        """
+        found: list[FoldError] = []
+        for fold in self.folds.values():
+            fold.failing = found
+        try:
+            self.fold()
+        except FoldError as strayed:  # A row whose key was changed is only seen in the end.
+            found.append(strayed)
+        tangled = self._looks_up or any(fold.wheres or fold.moved_to for fold in self.folds.values())
+        return sorted(found, key=lambda error: error.position)[: 1 if tangled else None]
 
     @property
     def parks(self) -> bool:

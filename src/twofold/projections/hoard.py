@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any
 
 from twofold.projections.group import Page
@@ -44,7 +44,7 @@ class Hoard:
             self._name,
             self._start,
             self._end,
-            [self._changes(name) for name, changed in self._changed.items() if changed],
+            [changes for name in self._changed for changes in self._changes(name)],
             parked=self._parked,
             letters=self._letters,
         )
@@ -54,9 +54,10 @@ class Hoard:
         self._name, self._end = advance.name, advance.end
         self._start = self._start or advance.start
         for fold in page.folds.values():
-            name = fold.projection.name
-            self._changed[name].update(fold.changed)
-            self._there[name].update(fold.changed.keys() & fold.rows.keys())
+            changed, there = self._changed[fold.projection.name], self._there[fold.projection.name]
+            # What was changed before came from here: only a row that is met for the first time is one that the database has.
+            there |= (fold.changed.keys() - changed.keys()) & fold.rows.keys()
+            changed.update(fold.changed)
         self._parked += advance.parked
         self._letters += advance.letters
 
@@ -73,7 +74,11 @@ class Hoard:
         kept = [row for row in await self._rows.find(table, column, values) if row_key(row) not in changed]
         return kept + [row for row in changed.values() if row is not None and getattr(row, column) in wanted]
 
-    def _changes(self, name: str) -> Changes:
-        changed, there = self._changed[name], self._there[name]
-        rows: Sequence[Any] = [row for row in changed.values() if row is not None]
-        return Changes(self._projections[name].table, rows, [key for key in there if changed[key] is None])
+    def _changes(self, name: str) -> list[Changes]:
+        """The rows that the database has in another state, and those that it does not have."""
+        table, changed, there = self._projections[name].table, self._changed[name], self._there[name]
+        others = [row for key, row in changed.items() if row is not None and key in there]
+        gone = [key for key, row in changed.items() if row is None and key in there]
+        new = [row for key, row in changed.items() if row is not None and key not in there]
+        found = Changes(table, others, gone), Changes(table, new, are_new=True)
+        return [changes for changes in found if changes.rows or changes.removed]

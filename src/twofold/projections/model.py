@@ -35,7 +35,7 @@ else:
             except TypeError:
                 return super().__new__(cls, name, bases, namespace, **{"kw_only": True, **options})
 
-    class ReadModel(msgspec.Struct, metaclass=_Row):
+    class ReadModel(msgspec.Struct, metaclass=_Row, gc=False):
         """A row of a read model, and how events change it.
 
         Its fields are the columns of a table that is called like the class in snake case (or ``@stored_as``); ``Key``

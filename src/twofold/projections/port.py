@@ -252,19 +252,26 @@ class ReadStore(AskedStore, Rows, Protocol):
     async def enter(
         self, generation: Generation, tables: Sequence[Table] = (), *, over: Generation | None = None
     ) -> bool:
-        """Note a generation, and make ``tables`` (named as when active) beside. No crash takes it back.
+        """Note a generation, and make ``tables`` (named as when active) beside, to be filled. No crash takes it back.
 
         A new one, or in place of ``over``, which is what was noted of it. False, with nothing changed, where its number is
         taken, or something else is noted of it by now.
         """
         ...
 
+    async def complete(self, generation: Generation, tables: Sequence[Table]) -> None:
+        """Make what ``enter`` has left out of a generation's tables, because rows are written faster without it.
+
+        That is every index that no fold finds rows by, and the search for words. What is there already stays.
+        """
+        ...
+
     async def switch(self, change: Switch) -> bool:
         """Let one generation take the place of another, in one transaction that fences whoever runs the subscription.
 
-        Tables, checkpoints, parked keys and letters exchange their names; nobody sees a moment without a table. No crash
-        takes it back. False, with nothing changed, while the new one stands before the old one's position, or where one of
-        them is not what it was taken for (``Switch.fits``).
+        Tables, checkpoints, parked keys and letters exchange their names; nobody sees a moment without a table, or with one
+        that is not complete. No crash takes it back. False, with nothing changed, while the new one stands before the old
+        one's position, or where one of them is not what it was taken for (``Switch.fits``).
         """
         ...
 

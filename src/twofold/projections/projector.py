@@ -9,6 +9,7 @@ from functools import partial
 import msgspec
 
 from twofold.errors import FoldError, OutcomeUnknownError, StoreError, StoreRefusedError, StoreUnavailableError
+from twofold.messages import Event, Recorded
 from twofold.projections.audience import Audience, commit_of
 from twofold.projections.blame import blamed, is_of_an_event
 from twofold.projections.definition import by_name
@@ -161,7 +162,8 @@ class Projector:
                 # The fold may have left a row half changed, so it is all folded again from kept rows.
                 self._folding.forget(group)
                 if self._lot.has_room_for(failed, new):
-                    new.append(parked_by(failed))
+                    # What fails only sometimes may not do so now.
+                    new += await self._parkable(group, events, new) or [parked_by(failed)]
                     continue
                 error = self._lot.told(failed, new)
                 events = [event for event in events if event.position < failed.position]
@@ -172,6 +174,17 @@ class Projector:
                     delivery.name, delivery.start, end, changes, parked=new, letters=page.letters if page.parks else ()
                 )
                 return Folded(delivery, advance, page, error)
+
+    async def _parkable(
+        self, group: Group, events: Sequence[Recorded[Event]], parking: Sequence[Parked]
+    ) -> Sequence[Parked]:
+        """All keys that cannot be folded in a page, as far as there is room: parked one by one, each would fold it again."""
+        found = list[Parked]()
+        for error in await self._folding.failing(self._reads, group, events, self._lot.of(group, parking)):
+            if not self._lot.has_room_for(error, [*parking, *found]):
+                break
+            found.append(parked_by(error))
+        return found
 
     async def _save(self, folded: Sequence[Folded]) -> list[Outcome]:
         try:

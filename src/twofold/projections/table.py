@@ -54,6 +54,7 @@ class Table(msgspec.Struct, frozen=True, eq=False):
 
     ``key`` names the primary key, ``folds`` the event types that the rows are made from, and ``group`` the checkpoint
     that the table shares with others (empty: it has its own, under its name). A ``strong`` table is written by appends.
+    ``sought`` are the columns by which folds find rows: their indexes are needed from the first row on.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Table(msgspec.Struct, frozen=True, eq=False):
     folds: tuple[str, ...] = ()
     group: str = ""
     strong: bool = False
+    sought: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -81,6 +83,11 @@ class Table(msgspec.Struct, frozen=True, eq=False):
     def finds_by(self, column: str) -> bool:
         """Whether rows are found by one column without looking at all of them."""
         return self.key[0] == column or any(index.columns[0] == column and not index.where for index in self.indexes)
+
+    @property
+    def sought_indexes(self) -> tuple[Index, ...]:
+        """The indexes that folds find rows by."""
+        return tuple(index for index in self.indexes if index.columns[0] in self.sought)
 
     @property
     def searchable(self) -> tuple[Column, ...]:
@@ -103,8 +110,12 @@ class Table(msgspec.Struct, frozen=True, eq=False):
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """Rows of one table to write, each in place of the one with its key, and keys of rows to remove."""
+    """Rows of one table to write, each in place of the one with its key, and keys of rows to remove.
+
+    ``are_new`` says that the database is known to have no row with any of these keys.
+    """
 
     table: Table
     rows: Sequence[Any]
     removed: Sequence[Key] = ()
+    are_new: bool = False

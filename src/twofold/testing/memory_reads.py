@@ -166,6 +166,9 @@ class MemoryReads:
             self._make(made.name, in_generation(table, generation.number))
         return True
 
+    async def complete(self, generation: Generation, tables: Sequence[Table]) -> None:
+        """Dicts need no indexes."""
+
     async def switch(self, change: Switch) -> bool:
         name, old, new = change.subscription, change.old, change.new
         if not change.fits(await self.generations([name])):
@@ -269,9 +272,11 @@ class MemoryReads:
     def _kept(self, changes: Changes) -> dict[Key, dict[str, Any]]:
         """The rows as they are kept. ``StoreRefusedError`` for what no database would."""
         table = changes.table
-        self._rows(table)
+        there = self._rows(table)
         try:
             found = Keeper(table).kept(changes.rows)
+            if changes.are_new and not there.rows.keys().isdisjoint(found):
+                raise ValueError(f"{table.name} has a row with one of these keys already")
             for values in found.values():
                 _refuse_unfit(table, values)
         except (TypeError, ValueError, OverflowError) as error:

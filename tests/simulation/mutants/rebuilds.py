@@ -107,8 +107,8 @@ def removed_rows_stay_in_a_build() -> Wrong:
     """A row that was written and is gone since is not removed."""
     right = Hoard._changes
 
-    def changes(self: Hoard, name: str) -> Changes:
-        return msgspec.structs.replace(right(self, name), removed=())
+    def changes(self: Hoard, name: str) -> list[Changes]:
+        return [msgspec.structs.replace(each, removed=()) for each in right(self, name)]
 
     return Hoard, "_changes", changes
 

@@ -23,7 +23,7 @@ async def generations_of(connection: Connection, subscriptions: Collection[str])
 async def enter(
     connection: Connection, generation: Generation, tables: Sequence[Table], over: Generation | None
 ) -> bool:
-    """Note a generation, and make its tables."""
+    """Note a generation, and make its tables, with no indexes but those that their own folds need."""
     about = generation.subscription, generation.number
     what = generation.code, generation.state, list(generation.tables)
     if over is None:
@@ -37,11 +37,16 @@ async def enter(
         made = beside(table, generation.number)
         await _remove(connection, made.name)
         await connection.execute(statements(made).create)
-        for index in statements(made).indexes:
+        for index in statements(made).sought:
             await connection.execute(index)
         definition = in_generation(table, generation.number).definition
         await connection.execute(_SQL["remember_definition"], made.name, definition)
     return True
+
+
+def completing(number: int, tables: Sequence[Table]) -> list[str]:
+    """What makes the indexes that ``enter`` has left out, where they are not there."""
+    return [index for table in tables for index in statements(beside(table, number)).indexes]
 
 
 async def switch(connection: Connection, change: Switch) -> bool:
@@ -56,6 +61,8 @@ async def switch(connection: Connection, change: Switch) -> bool:
         return False
     if any(each.state == "active" and each.number != old for each in await generations_of(connection, [name])):
         return False
+    for index in completing(change.new, change.tables) if not change.back else ():
+        await connection.execute(index)
     epoch = max(coming[1], at[1] if at is not None else 0) + 1
     for table in change.tables:
         await _rename(connection, table.name, numbered(table.name, old))

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from twofold.backends.postgres.connection import Connection, Connections, quoted
-from twofold.backends.postgres.generations import drop, enter, generations_of, switch
+from twofold.backends.postgres.generations import completing, drop, enter, generations_of, switch
 from twofold.backends.postgres.leases import PostgresLeases, create_leases
 from twofold.backends.postgres.open_rows import PostgresRows, write_rows
 from twofold.backends.postgres.parked import Undone, forget_parked, let_go, letters_of, parked_of, skipped_of
@@ -24,6 +24,9 @@ from twofold.store.pages import load_page
 from twofold.subscriptions import Checkpoint, Note
 
 _SQL = load_page("twofold.backends.postgres", "reads.sql")
+
+INDEX_SECONDS = 24 * 3600.0
+"""How long one index of a new generation may take: as long as it needs, but for a server that has fallen silent."""
 
 
 class PostgresReads:
@@ -129,6 +132,12 @@ class PostgresReads:
             await self._alone(connection)
             return await enter(connection, generation, tables, over)
 
+    async def complete(self, generation: Generation, tables: Sequence[Table]) -> None:
+        for index in completing(generation.number, tables):
+            async with self._connections.transaction() as connection:
+                await self._alone(connection, generation.subscription)
+                await connection.execute(index, timeout=INDEX_SECONDS)
+
     async def switch(self, change: Switch) -> bool:
         async with self._connections.transaction() as connection:
             await self._alone(connection)
@@ -183,9 +192,10 @@ class PostgresReads:
             await connection.execute(_SQL["create_secrets"])
             await connection.execute(_SQL["make_secret"])
 
-    async def _alone(self, connection: Connection) -> None:
+    async def _alone(self, connection: Connection, subscription: str = "") -> None:
+        """Let nobody else make tables meanwhile, or nobody those of this subscription."""
         await connection.execute(_SQL["wait_as_long_as_it_takes"])
-        await connection.execute(_SQL["lock"], self._schema)
+        await connection.execute(_SQL["lock"], f"{self._schema} {subscription}".strip())
 
     async def _definition(self, connection: Connection, name: str) -> tuple[str | None, bool]:
         row = await connection.fetchrow(_SQL["definition"], name, self._schema)

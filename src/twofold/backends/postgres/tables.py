@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -79,18 +79,22 @@ def statements(table: Table) -> Statements:
         "names": ", ".join(map(quoted, table.names)),
         "update": f"update set {', '.join(map(_replaced, others))}" if others else "nothing",
     }
+
+    def made(indexes: Sequence[Index]) -> Iterator[str]:
+        for each in indexes:
+            yield _SQL["create_index"].format(index=quoted(each.name), of=_indexed(each), where=_where(each), **words)
+
     return Statements(
         create=_SQL["create_table"].format(**words),
+        follow="",
         indexes=(
-            *(
-                _SQL["create_index"].format(index=quoted(index.name), of=_indexed(index), where=_where(index), **words)
-                for index in table.indexes
-            ),
+            *made(table.indexes),
             *(
                 _SQL["create_words_index"].format(index=quoted(words_index(table.name)), **words)
                 for _ in table.searchable[:1]
             ),
         ),
+        sought=tuple(made(table.sought_indexes)),
         select=_SQL["select_rows"].format(**words),
         load=_SQL["load_rows"].format(**words),
         remove=_SQL["remove_rows"].format(**words),

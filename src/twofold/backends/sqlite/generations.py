@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from typing import TypeAlias
 
 import apsw
 import msgspec
@@ -13,6 +15,9 @@ from twofold.projections.table import Table
 from twofold.store.pages import load_page
 
 _SQL = load_page("twofold.backends.sqlite", "reads.sql")
+
+Step: TypeAlias = Callable[[apsw.Connection], object]
+"""One piece of work in a transaction."""
 
 
 def generations_of(connection: apsw.Connection, subscriptions: Collection[str]) -> list[Generation]:
@@ -25,7 +30,7 @@ def generations_of(connection: apsw.Connection, subscriptions: Collection[str]) 
 def enter(
     connection: apsw.Connection, generation: Generation, tables: Sequence[Table], over: Generation | None
 ) -> bool:
-    """Note a generation, and make its tables."""
+    """Note a generation, and make its tables, with no indexes but those that their own folds need."""
     about = generation.subscription, generation.number
     names = msgspec.json.encode(generation.tables).decode()
     if over is None:
@@ -40,11 +45,18 @@ def enter(
         made = beside(table, generation.number)
         _remove(connection, made.name)
         connection.execute(statements(made).create)
-        for index in statements(made).indexes:
+        for index in statements(made).sought:
             connection.execute(index)
         definition = in_generation(table, generation.number).definition
         connection.execute(_SQL["remember_definition"], (made.name, definition))
     return True
+
+
+def completing(number: int, tables: Sequence[Table]) -> list[Step]:
+    """What makes the indexes and the search that ``enter`` has left out, one after the other; nothing where they are there."""
+    made = [beside(table, number) for table in tables]
+    steps: list[Step] = [partial(_run, index) for table in made for index in statements(table).indexes]
+    return steps + [partial(_search, table) for table in made if table.searchable]
 
 
 def switch(connection: apsw.Connection, change: Switch) -> bool:
@@ -57,6 +69,8 @@ def switch(connection: apsw.Connection, change: Switch) -> bool:
         return False
     if any(each.state == "active" and each.number != old for each in generations_of(connection, [name])):
         return False
+    for step in completing(new, change.tables) if not change.back else ():
+        step(connection)
     epoch = max(coming[1], at[1] if at is not None else 0) + 1
     for table in change.tables:
         _rename(connection, table.name, numbered(table.name, old))
@@ -99,6 +113,17 @@ def _rename(connection: apsw.Connection, name: str, other: str) -> None:
         connection.execute(_SQL["create_search_triggers"].format(**others))
     for said in ("rename_parked", "rename_letters", "rename_definition"):
         connection.execute(_SQL[said], (other, name))
+
+
+def _run(sql: str, connection: apsw.Connection) -> None:
+    connection.execute(sql)
+
+
+def _search(table: Table, connection: apsw.Connection) -> None:
+    """Let a search find the rows that are there, and follow them from now on."""
+    if not connection.execute(_SQL["search_triggers"], (table.name,)).fetchall():
+        connection.execute(_SQL["fill_search"].format(**search_words(table.name)))
+        connection.execute(statements(table).follow)
 
 
 def _remove(connection: apsw.Connection, name: str) -> None:

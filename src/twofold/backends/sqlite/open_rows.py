@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, cast
 
 import apsw
@@ -15,6 +17,7 @@ from twofold.backends.sqlite.questions import MISTAKES, UNFIT
 from twofold.backends.sqlite.tables import find_statement, refuse_odd_texts, statements
 from twofold.backends.sqlite.writing import SqliteWriter
 from twofold.errors import StoreRefusedError
+from twofold.projections.codec import portions
 from twofold.projections.generations import Generation, Switch
 from twofold.projections.port import Advance, refused_value
 from twofold.projections.table import Changes, Key, Table
@@ -25,12 +28,18 @@ from twofold.subscriptions import Checkpoint
 _SQL = load_page("twofold.backends.sqlite", "reads.sql")
 _LOG = load_page("twofold.backends.sqlite", "log.sql")
 
+BOUND_AT_ONCE = 250
+"""Rows that are bound before others have their turn: about a millisecond."""
+
 
 class SqliteRows:
-    """``Rows`` over one connection, and an ``AppendTransaction`` where that is the log's. Its methods never wait."""
+    """``Rows`` over one connection, and an ``AppendTransaction`` where that is the log's. Its methods never wait.
 
-    def __init__(self, connection: apsw.Connection) -> None:
-        self._connection = connection
+    What was ``bound`` before, by the identity of its changes, is not bound again.
+    """
+
+    def __init__(self, connection: apsw.Connection, bound: Mapping[int, Bound] = MappingProxyType({})) -> None:
+        self._connection, self._bound = connection, bound
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
         wanted = msgspec.json.encode(list(names)).decode()
@@ -79,7 +88,7 @@ class SqliteRows:
         if connection.changes() != 1:
             return False
         for changes in advance.changes:
-            write(connection, changes)
+            write_bound(connection, self._bound.get(id(changes)) or bind(changes))
         park(connection, advance.parked, advance.letters)
         if advance.work is not None:
             await advance.work(SqliteWriter(connection))
@@ -101,15 +110,48 @@ def told_of_values() -> Generator[None]:
         raise refused_value(error) from error
 
 
+class Bound(msgspec.Struct, frozen=True):
+    """Changes of one table as the driver takes them."""
+
+    table: Table
+    removed: Sequence[tuple[Any, ...]]
+    rows: Sequence[tuple[Any, ...]]
+
+
+def bind(changes: Changes) -> Bound:
+    """The driver's values of changes. ``TypeError``, ``ValueError`` or ``OverflowError`` for what cannot be kept."""
+    removed = list(zip(*statements(changes.table).codec.keys(changes.removed), strict=True)) if changes.removed else []
+    return Bound(changes.table, removed, _values(changes.table, changes.rows))
+
+
+async def bind_in_turns(changes: Changes) -> Bound:
+    """The same of many rows, while others have their turn."""
+    found = list[tuple[Any, ...]]()
+    with told_of_values():
+        for rows in portions(changes.rows, BOUND_AT_ONCE):
+            found += _values(changes.table, rows)
+            await asyncio.sleep(0)
+        return Bound(changes.table, bind(Changes(changes.table, (), changes.removed)).removed, found)
+
+
 def write(connection: apsw.Connection, changes: Changes) -> None:
     """Remove and write the rows of one table."""
-    said = statements(changes.table)
-    if changes.removed:
-        connection.executemany(said.remove, zip(*said.codec.keys(changes.removed), strict=True))
-    if changes.rows:
-        columns = said.codec.columns(changes.rows)
-        refuse_odd_texts(changes.table, columns)
-        connection.executemany(said.upsert, zip(*columns, strict=True))
+    write_bound(connection, bind(changes))
+
+
+def write_bound(connection: apsw.Connection, bound: Bound) -> None:
+    """The same, of values."""
+    said = statements(bound.table)
+    connection.executemany(said.remove, bound.removed)
+    connection.executemany(said.upsert, bound.rows)
+
+
+def _values(table: Table, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
+    if not rows:
+        return []
+    columns = statements(table).codec.columns(rows)
+    refuse_odd_texts(table, columns)
+    return list(zip(*columns, strict=True))
 
 
 def _fields(at: Checkpoint) -> tuple[object, ...]:

@@ -14,10 +14,10 @@ import apsw
 import msgspec
 
 from twofold.backends.sqlite.connection import Database
-from twofold.backends.sqlite.generations import drop, enter, generations_of, switch
+from twofold.backends.sqlite.generations import Step, completing, drop, enter, generations_of, switch
 from twofold.backends.sqlite.leases import SqliteLeases
 from twofold.backends.sqlite.migrations import Schema
-from twofold.backends.sqlite.open_rows import SqliteRows, write
+from twofold.backends.sqlite.open_rows import BOUND_AT_ONCE, Bound, SqliteRows, bind_in_turns, write
 from twofold.backends.sqlite.parked import Undone, forget_parked, let_go, letters_of, parked_of, skipped_of
 from twofold.backends.sqlite.questions import Questions, find_rows, prepare
 from twofold.backends.sqlite.survey import ROWS_AT_ONCE, survey, survey_apart
@@ -132,7 +132,10 @@ class SqliteReads:
     async def save(self, advances: Sequence[Advance]) -> list[bool]:
         saved: dict[str, bool] = {}
         for database, some in self._at_home(advances, lambda advance: advance.name):
-            saved |= zip((each.name for each in some), await database.run(partial(_save, some)), strict=True)
+            many = [each for advance in some for each in advance.changes if len(each.rows) > BOUND_AT_ONCE]
+            bound = {id(changes): await bind_in_turns(changes) for changes in many}
+            done = await database.run(partial(_save, some, bound))
+            saved |= zip((each.name for each in some), done, strict=True)
         return [saved[advance.name] for advance in advances]
 
     def _home(self, name: str) -> Database:
@@ -198,6 +201,15 @@ class SqliteReads:
 
         return await self._home(generation.subscription).run(work)
 
+    async def complete(self, generation: Generation, tables: Sequence[Table]) -> None:
+        def alone(step: Step, connection: apsw.Connection) -> None:
+            with transaction(connection):
+                step(connection)
+
+        # Each in a transaction of its own, so that live folds have their turn between them.
+        for step in completing(generation.number, tables):
+            await self._home(generation.subscription).run(partial(alone, step))
+
     async def switch(self, change: Switch) -> bool:
         def work(connection: apsw.Connection) -> bool:
             with transaction(connection):
@@ -249,9 +261,9 @@ def _checkpoints(names: Collection[str], connection: apsw.Connection) -> Mapping
     return run_here(SqliteRows(connection).checkpoints(names))
 
 
-def _save(advances: Sequence[Advance], connection: apsw.Connection) -> list[bool]:
+def _save(advances: Sequence[Advance], bound: Mapping[int, Bound], connection: apsw.Connection) -> list[bool]:
     with transaction(connection):
-        return run_here(SqliteRows(connection).save(advances))
+        return run_here(SqliteRows(connection, bound).save(advances))
 
 
 def _definitions(tables: Collection[str], connection: apsw.Connection) -> dict[str, str]:
@@ -327,6 +339,7 @@ def _install(connection: apsw.Connection, table: Table) -> None:
         if not table.strong:  # Those refuse what they cannot take: nothing of them is ever parked.
             forget_parked(connection, table.name)
         connection.execute(statements(table).create)
+        connection.execute(statements(table).follow)
         connection.execute(_SQL["remember_definition"], (table.name, table.definition))
     elif made_from != table.definition:
         _amend(connection, table, amendment(table, made_from))
@@ -351,6 +364,7 @@ def _make_again(connection: apsw.Connection, table: Table) -> None:
     words = {"table": quoted(table.name), "search": quoted(search_table(table)), "columns": names(table)}
     connection.execute(_SQL["set_aside"].format(**words))
     connection.execute(said.create)
+    connection.execute(said.follow)
     rows = connection.execute(_SQL["rows_set_aside"].format(**words))
     while found := list(islice(rows, ROWS_AT_ONCE)):
         write(connection, Changes(table, said.codec.rows(found)))

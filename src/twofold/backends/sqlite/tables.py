@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -78,22 +78,22 @@ def statements(table: Table) -> Statements:
         "declared": declarations(table),
         "update": f"update set {', '.join(map(_replaced, others))}" if others else "nothing",
     }
+
+    def made(indexes: Sequence[Index]) -> Iterator[str]:
+        for each in indexes:
+            yield _SQL["create_index"].format(index=quoted(each.name), of=_indexed(each), where=_where(each), **words)
+
     return Statements(
-        create=";\n".join(_SQL[page].format(**words) for page in _pages(table)),
-        indexes=tuple(
-            _SQL["create_index"].format(index=quoted(index.name), of=_indexed(index), where=_where(index), **words)
-            for index in table.indexes
-        ),
+        create=_SQL["create_searchable_table" if table.searchable else "create_table"].format(**words),
+        follow=_SQL["create_search_triggers"].format(**words) if table.searchable else "",
+        indexes=tuple(made(table.indexes)),
+        sought=tuple(made(table.sought_indexes)),
         select=_SQL["select_rows"].format(**words),
         load=_SQL["load_rows"].format(**words),
         remove=_SQL["remove_rows"].format(**words),
         upsert=_SQL["write_rows"].format(**words),
         codec=Codec(table, _CONVERTERS),
     )
-
-
-def _pages(table: Table) -> tuple[str, ...]:
-    return ("create_searchable_table", "create_search_triggers") if table.searchable else ("create_table",)
 
 
 def search_words(table: str) -> dict[str, str]:

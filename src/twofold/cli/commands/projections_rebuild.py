@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from twofold.cli import parameters
 from twofold.cli.building import Reports, reports
 from twofold.cli.loading import app_for
 from twofold.cli.loop import run_fast
@@ -41,16 +42,29 @@ it, and goes on with it when another one is killed.
     show_default=True,
     help="When it takes its place.",
 )
+@click.option(
+    "--max-lag",
+    metavar="TIME",
+    type=parameters.span,
+    help="Rest while what serves is later than this: 200ms, 1s. As the app says, or 50ms.",
+)
 @click.option("--detach", is_flag=True, help="Let a worker do it, and return.")
 @settings_of
 def command(
-    settings: Settings, names: tuple[str, ...], every: bool, dry_run: bool, verify: bool, switch: str, detach: bool
+    settings: Settings,
+    names: tuple[str, ...],
+    every: bool,
+    dry_run: bool,
+    verify: bool,
+    switch: str,
+    detach: bool,
+    max_lag: float | None,
 ) -> None:
     if every == bool(names):
         raise click.UsageError("Name the read models, or say --all.")
-    if detach and (dry_run or verify):
-        raise click.UsageError("With --detach there is no --dry-run and no --verify.")
-    app = app_for(settings)
+    if detach and (dry_run or verify or max_lag is not None):
+        raise click.UsageError("With --detach there is no --dry-run, no --verify and no --max-lag.")
+    app = app_for(settings).at(lag_max_seconds=max_lag)
     if detach:
         show_wished(run_fast(wish(app, names, switch=switch == "auto")), as_json=settings.json)
         return

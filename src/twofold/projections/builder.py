@@ -115,10 +115,11 @@ class Builder:
 
     async def _take_carefully(self, delivery: Delivery) -> Outcome:
         if self._careful is None:
-            self._careful = Projector(
+            careful = Projector(
                 self._reads, self._group.projections, groups=[self._group], parked_max=self._parked_max
             )
-            await self._careful.resume([self._group.name])
+            await careful.resume([self._group.name])
+            self._careful = careful  # Not before it knows what is parked.
         (outcome,) = await self._careful.deliver([delivery])
         return outcome
 

@@ -119,12 +119,21 @@ class Projector:
 
     async def _deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         try:
-            return await self._save(await asyncio.gather(*(self._fold(delivery) for delivery in deliveries)))
+            return await self._save(await self._folded(deliveries))
         except BaseException:
             # Whatever it was, rows have been changed here that may not be changed there.
             for delivery in deliveries:
                 self._forget(delivery.name)
             raise
+
+    async def _folded(self, deliveries: Sequence[Delivery]) -> Sequence[Folded]:
+        """All of them side by side. Where one fails, the others come to their end first: one that went on would change rows
+        that the next attempt remembers."""
+        found = await asyncio.gather(*(self._fold(delivery) for delivery in deliveries), return_exceptions=True)
+        for each in found:
+            if isinstance(each, BaseException):
+                raise each
+        return [each for each in found if not isinstance(each, BaseException)]
 
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
         return await self._reads.notes(names)

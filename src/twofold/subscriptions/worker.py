@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Map
 from contextlib import asynccontextmanager, suppress
 from typing import TypeAlias
 
-from twofold.errors import OutcomeUnknownError, StoreError, StoreUnavailableError
+from twofold.errors import OutcomeUnknownError, StoreError, StoreRefusedError, StoreUnavailableError
 from twofold.subscriptions.engine import Engine
 from twofold.subscriptions.leases import Board, Leases, Report, Wish
 from twofold.subscriptions.sharing import shares
@@ -206,7 +206,7 @@ class Worker:
     async def _built(self, place: str, wish: Wish, build: Build) -> None:
         """Build as wished. What fails is said as long as this worker lives, and not tried again by it."""
         try:
-            await self._patiently(lambda: build(wish))
+            await self._patiently(lambda: self._unless_overtaken(build, wish))
             await self._patiently(lambda: self._leases.unwish(wish.name, [wish.verb]))
             await self._patiently(lambda: self._leases.give_back(self.id, [place]))
         except Exception as error:  # Whatever it was, it is said in the log and in every status.
@@ -221,6 +221,15 @@ class Worker:
             await asyncio.sleep(self._lease_seconds / 3)
             with suppress(StoreError):  # If it is over by then, whoever takes it is fenced by the checkpoint as always.
                 await self._leases.take(self.id, [place], seconds=self._lease_seconds, fence=False)
+
+    async def _unless_overtaken(self, build: Build, wish: Wish) -> None:
+        """Build, unless somebody gives it up meanwhile, or lets other code serve: then the wish is nobody's any more."""
+        try:
+            await build(wish)
+        except StoreRefusedError as error:
+            if error.reason not in ("cancelled", "switched"):
+                raise
+            log.warning("%s", error)
 
     async def _patiently(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do it, again and again while a database is away."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 from unittest.mock import patch
@@ -79,3 +80,13 @@ def looking_forgets_what_is_parked() -> Wrong:
         return await right(self, names)
 
     return Projector, "checkpoints", checkpoints
+
+
+@mutant
+def folds_go_on_after_a_failure() -> Wrong:
+    """Of read models that are folded side by side one fails, and the others go on while the page is tried again."""
+
+    async def folded(self: Projector, deliveries: Sequence[Any]) -> Any:
+        return await asyncio.gather(*(self._fold(delivery) for delivery in deliveries))
+
+    return Projector, "_folded", folded

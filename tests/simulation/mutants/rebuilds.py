@@ -185,3 +185,21 @@ def cancelled_builds_go_on() -> Wrong:
         return False
 
     return Rebuild, "is_over", is_over
+
+
+
+
+@mutant
+def careful_before_it_knows_what_is_parked() -> Wrong:
+    """Who folds page by page begins, though he could not read which keys are parked."""
+
+    async def take(self: Builder, delivery: Any) -> Any:
+        if self._careful is None:
+            self._careful = Projector(
+                self._reads, self._group.projections, groups=[self._group], parked_max=self._parked_max
+            )
+            await self._careful.resume([self._group.name])
+        (outcome,) = await self._careful.deliver([delivery])
+        return outcome
+
+    return Builder, "_take_carefully", take

@@ -5,7 +5,7 @@ It knows nothing of pages, plans, caches or batches; of the code under test it u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -35,8 +35,7 @@ class StoppedError(Exception):
 class Naive:
     """The rows of models that move together, the events that parked keys have not taken, and the position reached.
 
-    ``since`` are keys that take nothing from a position on, whatever comes; ``skipped`` events are left out. ``wanted``
-    says which keys are folded at which event.
+    ``since`` are keys that take nothing from a position on, whatever comes; ``skipped`` events are left out.
     """
 
     def __init__(
@@ -46,10 +45,9 @@ class Naive:
         parked_max: int = 0,
         since: Mapping[Place, int] | None = None,
         skipped: Collection[tuple[str, str, int]] = (),
-        wanted: Callable[[str, str, int], bool] = lambda name, key, position: True,
     ) -> None:
         self.models, self.parked_max = models, parked_max
-        self.since, self.skipped, self.wanted = dict(since or {}), set(skipped), wanted
+        self.since, self.skipped = dict(since or {}), set(skipped)
         self.rows: dict[str, dict[str, bytes]] = {name: {} for name in models}
         self.letters: dict[Place, list[int]] = {}
         self.position = 0
@@ -74,7 +72,7 @@ class Naive:
         return True
 
     def row(self, name: str, key: str) -> Any:
-        """A row as it is now, of the code as it is now; None where there is none."""
+        """A row as it is now, as the code as it is now sees it; None where there is none."""
         kept = self.rows[name].get(key)
         return None if kept is None else msgspec.json.decode(kept, type=self.models[name])
 
@@ -92,7 +90,7 @@ class Naive:
 
     def _take_for(self, name: str, key: str, handler: EvolveHandler, recorded: Recorded[Any]) -> None:
         position = recorded.position
-        if (name, key, position) in self.skipped or not self.wanted(name, key, position):
+        if (name, key, position) in self.skipped:
             return
         if self.is_parked(name, key, position):
             if (name, key) in self.letters and not handler.mark.where:

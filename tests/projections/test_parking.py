@@ -368,3 +368,18 @@ async def test_of_many_poisoned_keys_in_a_page_only_as_many_are_parked_as_may_be
         await house.run(broken, parked_max=2)
     assert [each.key for each in await house.dead(broken).parked()] == ['"0"', '"1"']
     assert sorted(await house.rows(broken)) == ["0", "1", "2"]
+
+
+async def test_a_retry_whose_row_the_database_will_not_take_leaves_the_key_parked(house: House) -> None:
+    await house.add(*HISTORY, child("Large"), child("Sue"))
+    broken = families(large=True)
+    await house.run(broken)
+    (parked,) = await house.dead(broken).parked()
+    retried = await house.dead(broken).retry(parked)
+    assert (retried.unparked, retried.after) == (False, None)
+    assert isinstance(retried.error, FoldError)
+    assert (retried.error.position, retried.error.key) == (8, '"1"')
+    assert "will not take it" in retried.error.reason
+    assert list(await house.dead(broken).parked()) == [parked]
+    assert (await house.dead(broken).retry(parked, skip_reason="too large")).unparked
+    assert (await house.children(broken))["1"] == ["Eve", "Poison", "Ida", "Sue"]

@@ -19,9 +19,6 @@ from twofold.messages import Command, Context
 AMOUNTS = (1, 2, 3, 4, 9, UNLUCKY)
 
 
-AMOUNTS = (1, 2, 3, 4, 9, UNLUCKY)
-
-
 class Clients:
     """Those of one process. When it crashes, others are asked for what it left undone."""
 

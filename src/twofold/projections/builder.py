@@ -115,9 +115,7 @@ class Builder:
 
     async def _take_carefully(self, delivery: Delivery) -> Outcome:
         if self._careful is None:
-            careful = Projector(
-                self._reads, self._group.projections, groups=[self._group], parked_max=self._parked_max
-            )
+            careful = Projector(self._reads, self._group.projections, groups=[self._group], parked_max=self._parked_max)
             await careful.resume([self._group.name])
             self._careful = careful  # Not before it knows what is parked.
         (outcome,) = await self._careful.deliver([delivery])

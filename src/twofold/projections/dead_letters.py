@@ -8,11 +8,12 @@ from typing import Any
 
 import msgspec
 
-from twofold.errors import ConflictError, FoldError, InvalidInputError, NotFoundError
+from twofold.errors import ConflictError, FoldError, InvalidInputError, NotFoundError, StoreRefusedError
 from twofold.messages import Event, Recorded, Registry
 from twofold.projections.audience import Audience, turned
+from twofold.projections.deployment import told_of_columns
 from twofold.projections.group import Group, groups_of, left_out
-from twofold.projections.parking import Parked, key_from
+from twofold.projections.parking import Parked, key_from, key_text
 from twofold.projections.port import ReadStore, Unparking
 from twofold.projections.projection import Projection
 from twofold.projections.stretch import Commit
@@ -72,7 +73,8 @@ class DeadLetters:
         """Fold a parked key's events through the code as it is now, and let the key go if all of them could be taken.
 
         With ``skip_reason`` the first of them, which it was parked for, is left out for good, and the reason is kept.
-        A dry run changes nothing. Raises ``NotFoundError`` for a key that is not parked any more.
+        A dry run changes nothing. Raises ``NotFoundError`` for a key that is not parked any more, and ``StoreRefusedError``
+        where other code serves whose table has other columns.
         """
         if skip_reason is not None and not skip_reason.strip():
             raise InvalidInputError("No reason was given", what="reason", remedy="Say why, for whoever asks later.")
@@ -98,7 +100,11 @@ class DeadLetters:
                 skipped,
                 skip_reason or "",
             )
-            if (end := await self._reads.unpark(unparking)) is not None:
+            try:
+                end = await self._reads.unpark(unparking)
+            except StoreRefusedError as error:
+                return await self._refused(retried, error)
+            if end is not None:
                 self._tell(unparking, retried, end)
                 return msgspec.structs.replace(retried, unparked=True)
             if attempt >= ATTEMPTS_MAX:
@@ -106,6 +112,14 @@ class DeadLetters:
                     stream=f"{parked.read_model} {parked.key}", expected=len(letters), found=len(letters) + 1
                 )
         raise AssertionError("count() has no end")
+
+    async def _refused(self, retried: Retried, error: StoreRefusedError) -> Retried:
+        """What a retry comes to whose row the database will not take. ``StoreRefusedError`` where other code serves."""
+        other = await told_of_columns(self._reads, self._groups[retried.parked.read_model], error)
+        if other is not error or error.reason != "value":
+            raise other from error
+        failed = _told(retried.parked, error.fact).with_remedy("Mend the fold and retry, or skip the event.")
+        return msgspec.structs.replace(retried, after=None, error=failed)
 
     def _tell(self, unparking: Unparking, retried: Retried, end: Checkpoint) -> None:
         projection = self._projections[unparking.read_model]
@@ -118,33 +132,34 @@ class DeadLetters:
     async def _folded(self, parked: Parked, letters: Sequence[int]) -> tuple[Retried, Sequence[Changes]]:
         group, projection = self._groups[parked.read_model], self._projections[parked.read_model]
         key = key_from(projection.table, parked.key)
-        found = await self._reads.load(projection.table, [key])
+        try:
+            found = await self._reads.load(projection.table, [key])
+        except StoreRefusedError as error:
+            raise await told_of_columns(self._reads, group, error) from error
         before = msgspec.json.encode(found[0]) if found else None
         letters_skipped = await self._reads.skipped([each.name for each in group.projections])
         group = msgspec.structs.replace(group, skipped=left_out(letters_skipped, group))
         replay = Replay(group, projection, key, found)
-        error: FoldError | None = None
+        failed: FoldError | None = None
         try:
             for events in await self._pages(group, letters, whole=projection.looks_up):
                 replay.take(events, frozenset(letters))
             await self._refuse_taken(parked, replay)
-        except FoldError as failed:
-            error = failed.with_remedy("Mend the fold and retry, or skip the event.")
+        except FoldError as error:
+            failed = error.with_remedy("Mend the fold and retry, or skip the event.")
         kept = msgspec.json.decode(before, type=projection.cls) if before is not None else None
-        after = None if error is not None else replay.row
-        return Retried(parked, len(letters), kept, after, error), replay.changes if error is None else ()
+        after = None if failed is not None else replay.row
+        return Retried(parked, len(letters), kept, after, failed), replay.changes if failed is None else ()
 
     async def _refuse_taken(self, parked: Parked, replay: Replay) -> None:
-        """``FoldError`` if the row moved to a key under which there is another by now."""
+        """``FoldError`` if the row moved to a key that has a row by now, or takes none."""
+        if not replay.moved_to:
+            return
         taken = await self._reads.load(self._projections[parked.read_model].table, replay.moved_to)
-        if taken:
-            raise FoldError(
-                parked.read_model,
-                event_type=parked.event_type,
-                position=parked.since,
-                key=parked.key,
-                reason=f"it moves to the key {replay.moved_to[0]!r}, under which there is a row already",
-            )
+        waiting = {each.key for each in await self._reads.parked([parked.read_model])}
+        if taken or not waiting.isdisjoint(map(key_text, replay.moved_to)):
+            why = "under which there is a row already" if taken else "which is parked"
+            raise _told(parked, f"it moves to the key {replay.moved_to[0]!r}, {why}")
 
     async def _pages(self, group: Group, letters: Sequence[int], *, whole: bool) -> Sequence[Sequence[Recorded[Event]]]:
         """The events to fold: the letters, or all of the log up to the last where other rows must be seen as they were."""
@@ -164,6 +179,13 @@ class DeadLetters:
         for position in positions:
             for row in (await self._log.read(after=position - 1, count_max=1)).rows:
                 yield row
+
+
+def _told(parked: Parked, reason: str) -> FoldError:
+    """What keeps a key parked, told of the event that it was parked for."""
+    return FoldError(
+        parked.read_model, event_type=parked.event_type, position=parked.since, key=parked.key, reason=reason
+    )
 
 
 class Replay:

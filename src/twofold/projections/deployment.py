@@ -187,3 +187,10 @@ def superseded(group: Group, active: Sequence[Generation]) -> StoreRefusedError 
         reason="superseded",
         remedy="Deploy that code here too, or build the read model with this one: twofold projections rebuild.",
     )
+
+
+async def told_of_columns(reads: ReadStore, group: Group, error: StoreRefusedError) -> StoreRefusedError:
+    """What to say where tables do not take what this code makes: that other code serves, if that is why."""
+    if error.reason not in ("schema", "value"):
+        return error
+    return superseded(group, await reads.generations([group.name])) or error

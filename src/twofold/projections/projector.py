@@ -15,7 +15,7 @@ from twofold.projections.blame import blamed, is_of_an_event
 from twofold.projections.definition import by_name
 from twofold.projections.deployment import superseded
 from twofold.projections.folding import Folding
-from twofold.projections.group import Group, Page, groups_of
+from twofold.projections.group import Group, Page, groups_of, left_out
 from twofold.projections.lot import Lot, count_parked
 from twofold.projections.parking import Parked, parked_by
 from twofold.projections.port import Advance, ReadStore
@@ -95,7 +95,18 @@ class Projector:
         await self._see_who_is_superseded(names)
         groups = [self._groups[name] for name in names if name in self._groups]
         await self._lot.read([each.name for group in groups for each in group.projections])
+        await self._leave_out(groups, found)
         return found
+
+    async def _leave_out(self, groups: Sequence[Group], found: Mapping[str, Checkpoint]) -> None:
+        """Letters that were skipped are passed again by a generation that was taken back: they stay left out."""
+        skipped = await self._reads.skipped([each.name for group in groups for each in group.projections])
+        for group in groups if skipped else ():
+            at = found[group.name].position if group.name in found else 0
+            ahead = left_out([letter for letter in skipped if letter.position > at], group)
+            self._groups[group.name] = msgspec.structs.replace(
+                group, skipped={name: {*group.skipped.get(name, ()), *some} for name, some in ahead.items()}
+            )
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         names = [delivery.name for delivery in deliveries]

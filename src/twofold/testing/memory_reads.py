@@ -240,7 +240,8 @@ class MemoryReads:
 
     def _make(self, name: str, table: Table) -> None:
         self._forget(name)
-        self._tables[name] = _Rows(table.definition, set(table.names))
+        optional = {column.name: None for column in table.columns if column.optional}
+        self._tables[name] = _Rows(table.definition, set(table.names), defaults=optional)
 
     def _forget(self, name: str) -> None:
         """Remove a table, and what is parked of it."""
@@ -273,7 +274,10 @@ class MemoryReads:
         """The rows as they are kept. ``StoreRefusedError`` for what no database would."""
         table = changes.table
         there = self._rows(table)
+        missing = there.columns - there.defaults.keys() - set(table.names)
         try:
+            if missing and changes.rows:
+                raise ValueError(f"{', '.join(missing)} has no value")
             found = Keeper(table).kept(changes.rows)
             if changes.are_new and not there.rows.keys().isdisjoint(found):
                 raise ValueError(f"{table.name} has a row with one of these keys already")

@@ -187,8 +187,6 @@ def cancelled_builds_go_on() -> Wrong:
     return Rebuild, "is_over", is_over
 
 
-
-
 @mutant
 def careful_before_it_knows_what_is_parked() -> Wrong:
     """Who folds page by page begins, though he could not read which keys are parked."""

@@ -9,7 +9,7 @@ from typing import Any
 from twofold.backends.postgres.connection import Connection, Connections, quoted
 from twofold.backends.postgres.generations import completing, drop, enter, generations_of, switch
 from twofold.backends.postgres.leases import PostgresLeases, create_leases
-from twofold.backends.postgres.open_rows import PostgresRows, write_rows
+from twofold.backends.postgres.open_rows import PostgresRows, told_of_values, write_rows
 from twofold.backends.postgres.parked import Undone, forget_parked, let_go, letters_of, parked_of, skipped_of
 from twofold.backends.postgres.questions import Questions, secret_of
 from twofold.backends.postgres.safety import refuse_unfit
@@ -110,8 +110,9 @@ class PostgresReads:
             async with self._connections.transaction() as connection:
                 if not await let_go(connection, unparking):
                     raise Undone
-                for changes in unparking.changes:
-                    await write_rows(connection, changes)
+                with told_of_values():
+                    for changes in unparking.changes:
+                        await write_rows(connection, changes)
                 name = unparking.subscription
                 return (await PostgresRows(connection).checkpoints([name]))[name]
         return None

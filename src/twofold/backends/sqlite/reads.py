@@ -17,7 +17,14 @@ from twofold.backends.sqlite.connection import Database
 from twofold.backends.sqlite.generations import Step, completing, drop, enter, generations_of, switch
 from twofold.backends.sqlite.leases import SqliteLeases
 from twofold.backends.sqlite.migrations import Schema
-from twofold.backends.sqlite.open_rows import BOUND_AT_ONCE, Bound, SqliteRows, bind_in_turns, write
+from twofold.backends.sqlite.open_rows import (
+    BOUND_AT_ONCE,
+    Bound,
+    SqliteRows,
+    bind_in_turns,
+    told_of_values,
+    write,
+)
 from twofold.backends.sqlite.parked import Undone, forget_parked, let_go, letters_of, parked_of, skipped_of
 from twofold.backends.sqlite.questions import Questions, find_rows, prepare
 from twofold.backends.sqlite.survey import ROWS_AT_ONCE, survey, survey_apart
@@ -172,8 +179,9 @@ class SqliteReads:
             with suppress(Undone), transaction(connection):
                 if not let_go(connection, unparking):
                     raise Undone
-                for changes in unparking.changes:
-                    write(connection, changes)
+                with told_of_values():
+                    for changes in unparking.changes:
+                        write(connection, changes)
                 name = unparking.subscription
                 return _checkpoints([name], connection)[name]
             return None

@@ -59,6 +59,12 @@ def test_what_is_not_run_is_written_somewhere_and_exists() -> None:
     assert {command for command in NOT_RUN if command.startswith("make ")} <= {f"make {target}" for target in targets}
 
 
+def test_every_test_that_a_guarantee_names_is_there() -> None:
+    named = re.findall(r"`(tests/[^`]+)`", (ROOT / "RELIABILITY.md").read_text())
+    assert len(named) > 20
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
 def test_the_example_of_the_readme_has_thirty_lines() -> None:
     example = next(block for block in blocks(ROOT / "README.md") if block.file == "app.py")
     assert sum(bool(line.strip()) for line in example.text.splitlines()) <= 30

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.projections.school import EVENTS, ChildAdded, CourseBooked, FamilyEnrolled
@@ -431,3 +432,10 @@ async def test_what_many_events_made_of_few_rows_is_written_before_it_would_be_m
     rebuild = await bench.rebuild(projection, events_max=50, brake=look)
     await rebuild.catch_up()
     assert len(set(kept)) == 3
+
+
+async def test_beside_appends_nothing_is_left_for_later_that_would_keep_them_waiting(bench: Bench, url: str) -> None:
+    table = msgspec.structs.replace(scored().table, strong=True)
+    await bench.reads.enter(Generation("families", 2, "code", "building", ("families",)), [table])
+    # On SQLite a strong table stands in the log's own file.
+    assert await indexes(bench, url, "families__2") == (1 if url.startswith("postgres") else 5)

@@ -262,7 +262,8 @@ class ReadStore(AskedStore, Rows, Protocol):
     async def complete(self, generation: Generation, tables: Sequence[Table]) -> None:
         """Make what ``enter`` has left out of a generation's tables, because rows are written faster without it.
 
-        That is every index that no fold finds rows by, and the search for words. What is there already stays.
+        That is every index that no fold finds rows by, and the search for words; nothing where appends would wait for it. What
+        is there already stays.
         """
         ...
 

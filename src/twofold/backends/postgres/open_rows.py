@@ -31,8 +31,8 @@ UNFIT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueErro
 ROWS_AT_ONCE = 250
 """Rows in one statement: while they are encoded, two or three milliseconds, nobody else has a turn."""
 
-COPIED_MIN = 100
-"""New rows for which a ``COPY`` pays, which takes a few round trips more."""
+COPIED_MIN, COPIED_MAX = 100, 20_000
+"""New rows for which a ``COPY`` pays, which takes a few round trips more; and how many end well before a statement's time."""
 
 
 class PostgresRows:
@@ -110,7 +110,8 @@ async def write_rows(connection: Connection, changes: Changes) -> None:
     if changes.removed:
         await connection.execute(said.remove, *said.codec.keys(changes.removed))
     if changes.are_new and len(changes.rows) >= COPIED_MIN:
-        await copy_rows(connection, changes.table, changes.rows)
+        for rows in portions(changes.rows, COPIED_MAX):
+            await copy_rows(connection, changes.table, rows)
         return
     for rows in portions(changes.rows, ROWS_AT_ONCE):
         await connection.execute(said.upsert, *said.codec.columns(rows))

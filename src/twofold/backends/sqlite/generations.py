@@ -45,8 +45,10 @@ def enter(
         made = beside(table, generation.number)
         _remove(connection, made.name)
         connection.execute(statements(made).create)
-        for index in statements(made).sought:
+        for index in statements(made).indexes if made.strong else statements(made).sought:
             connection.execute(index)
+        if made.strong:  # It stands in the log's file, where making an index of many rows would keep appends waiting.
+            _search(made, connection)
         definition = in_generation(table, generation.number).definition
         connection.execute(_SQL["remember_definition"], (made.name, definition))
     return True
@@ -56,7 +58,7 @@ def completing(number: int, tables: Sequence[Table]) -> list[Step]:
     """What makes the indexes and the search that ``enter`` has left out, one after the other; nothing where they are there."""
     made = [beside(table, number) for table in tables]
     steps: list[Step] = [partial(_run, index) for table in made for index in statements(table).indexes]
-    return steps + [partial(_search, table) for table in made if table.searchable]
+    return steps + [partial(_search, table) for table in made]
 
 
 def switch(connection: apsw.Connection, change: Switch) -> bool:
@@ -120,8 +122,8 @@ def _run(sql: str, connection: apsw.Connection) -> None:
 
 
 def _search(table: Table, connection: apsw.Connection) -> None:
-    """Let a search find the rows that are there, and follow them from now on."""
-    if not connection.execute(_SQL["search_triggers"], (table.name,)).fetchall():
+    """Let a search, if there is one, find the rows that are there, and follow them from now on."""
+    if table.searchable and not connection.execute(_SQL["search_triggers"], (table.name,)).fetchall():
         connection.execute(_SQL["fill_search"].format(**search_words(table.name)))
         connection.execute(statements(table).follow)
 

@@ -2,7 +2,7 @@
 
 what is said        Command, Event, Query, Key, Tag, Indexed, Searchable, stored_as, upcasts
 commands → events   Aggregate, Boundary, decide, decides, by, evolve, snapshots, Rejected
-events → rows       ReadModel, evolve, indexed, by, grouped, strong, keeps_rows, REMOVED; App.rows: RowChange, AllRows
+events → rows       ReadModel, evolve, indexed, by, grouped, strong, partitioned, keeps_rows, REMOVED; App.rows: RowChange, AllRows
 questions → answers answers, Reader, Page, Answer
 all together        App, Receipt; twofold.sync for scripts; twofold.testing for tests
 what went wrong     TwofoldError and everything below it, in twofold.errors
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         grouped,
         indexed,
         keeps_rows,
+        partitioned,
         projects,
         strong,
     )
@@ -93,6 +94,7 @@ __all__ = [
     "projects",
     "indexed",
     "keeps_rows",
+    "partitioned",
     "snapshots",
     "stored_as",
     "strong",
@@ -104,7 +106,7 @@ _HOMES = {
     "twofold.deciders": "Aggregate Boundary Receipt decide decides snapshots",
     "twofold.errors": "BehindError ConflictError FeedBrokenError NotFoundError Rejected TwofoldError",
     "twofold.messages": "Command Event Indexed Key Metadata OpaqueEvent Query Recorded Searchable Tag Upcaster by evolve stored_as upcasts",
-    "twofold.projections": "REMOVED AllRows ReadModel RowChange Removed SetProjection Writer grouped projects indexed keeps_rows strong",
+    "twofold.projections": "REMOVED AllRows ReadModel RowChange Removed SetProjection Writer grouped projects indexed keeps_rows partitioned strong",
     "twofold.queries": "Answer Page Reader answers",
     "twofold.store.criteria": "Criteria",
 }

@@ -57,6 +57,7 @@ from twofold.store.criteria import EVERYTHING, Criteria
 from twofold.store.limits import checked_criteria, checked_stream, checked_version
 from twofold.store.port import EventStore, Head
 from twofold.subscriptions import Engine, SubscriptionStatus, Wish, Worker, reach_elsewhere
+from twofold.subscriptions.partition import whole
 from twofold.subscriptions.worker import LEASE_SECONDS, building_of
 from twofold.work import Work
 
@@ -694,7 +695,7 @@ class _Live:
             return found
         standings = await self.rollout.standings()
         return [
-            rebuilt(each, standings.get(each.name), is_built=board.holder(building_of(each.name)) is not None)
+            rebuilt(each, standings.get(whole(each.name)), is_built=board.holder(building_of(each.name)) is not None)
             for each in found
         ]
 
@@ -714,7 +715,7 @@ class _Live:
     async def reach(self, names: Collection[str], position: int, *, timeout_seconds: float) -> None:
         """Return when questions find these read models at ``position`` or beyond; ``BehindError`` otherwise."""
         try:
-            await self._reach(names, position, timeout_seconds=timeout_seconds)
+            await self._reach(list(dict.fromkeys(map(whole, names))), position, timeout_seconds=timeout_seconds)
         except BehindError as error:
             with suppress(StoreError):  # Then nobody can say more than that it is late.
                 raise await self.control.explained(error) from error

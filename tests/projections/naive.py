@@ -5,7 +5,7 @@ It knows nothing of pages, plans, caches or batches; of the code under test it u
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -35,7 +35,8 @@ class StoppedError(Exception):
 class Naive:
     """The rows of models that move together, the events that parked keys have not taken, and the position reached.
 
-    ``since`` are keys that take nothing from a position on, whatever comes; ``skipped`` events are left out.
+    ``since`` are keys that take nothing from a position on, whatever comes; ``skipped`` events are left out. Only keys that
+    are ``wanted`` are folded.
     """
 
     def __init__(
@@ -45,8 +46,9 @@ class Naive:
         parked_max: int = 0,
         since: Mapping[Place, int] | None = None,
         skipped: Collection[tuple[str, str, int]] = (),
+        wanted: Callable[[str], bool] = lambda key: True,
     ) -> None:
-        self.models, self.parked_max = models, parked_max
+        self.models, self.parked_max, self.wanted = models, parked_max, wanted
         self.since, self.skipped = dict(since or {}), set(skipped)
         self.rows: dict[str, dict[str, bytes]] = {name: {} for name in models}
         self.letters: dict[Place, list[int]] = {}
@@ -90,7 +92,7 @@ class Naive:
 
     def _take_for(self, name: str, key: str, handler: EvolveHandler, recorded: Recorded[Any]) -> None:
         position = recorded.position
-        if (name, key, position) in self.skipped:
+        if (name, key, position) in self.skipped or not self.wanted(key):
             return
         if self.is_parked(name, key, position):
             if (name, key) in self.letters and not handler.mark.where:

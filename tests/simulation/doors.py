@@ -13,7 +13,7 @@ from tests.simulation.tables import Tables, written
 from tests.simulation.watch import NOBODY, By
 from twofold.projections.generations import Generation, Switch
 from twofold.projections.parking import Letter, Parked
-from twofold.projections.port import Advance, Found, Layout, Survey, Take, Unparking
+from twofold.projections.port import Advance, Arrangement, Found, Layout, Survey, Take, Unparking
 from twofold.projections.table import Key, Table
 from twofold.subscriptions import Checkpoint, Note
 
@@ -114,6 +114,9 @@ class ReadDoor:
 
     async def survey(self, table: Table, beside: Sequence[str], take: Take) -> Survey:
         return await self.line.call(f"survey {table.name}", lambda: self.shared.survey(table, beside, take))
+
+    async def arrange(self, arrangement: Arrangement) -> bool:
+        raise NotImplementedError  # Nobody here splits a read model.
 
     async def parked(self, read_models: Collection[str]) -> Sequence[Parked]:
         return await self.line.call("parked", lambda: self.shared.parked(read_models))

@@ -176,8 +176,7 @@ class SharedReads:
     def survey(self, table: Table, beside: Sequence[str], take: Take) -> Survey:
         rows = self.kept.tables.table(table.name)
         take(table, self.kept.tables.load(table, rows.keys()))
-        at = self.kept.tables.checkpoints.get(table.subscription)
-        return Survey(at, self.parked(beside), self.skipped(beside))
+        return Survey(self.kept.tables.places([table.subscription]), self.parked(beside), self.skipped(beside))
 
     def definitions(self, tables: Collection[str]) -> Mapping[str, str]:
         return {name: self.kept.definitions[name] for name in tables if name in self.kept.definitions}

@@ -10,6 +10,7 @@ from twofold.projections.inline import Inline
 from twofold.projections.keeping import keeps_rows
 from twofold.projections.model import REMOVED, ReadModel, Removed
 from twofold.projections.parking import Parked
+from twofold.projections.partitions import partitioned
 from twofold.projections.port import Advance, AskedStore, Found, Layout, ReadStore, Writer
 from twofold.projections.projection import Projection
 from twofold.projections.projector import Projector
@@ -65,6 +66,7 @@ __all__ = [
     "fingerprint",
     "joined",
     "keeps_rows",
+    "partitioned",
     "sql_fingerprint",
     "grouped",
     "groups_of",

@@ -55,7 +55,7 @@ class Builder:
     async def resume(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
         self._begin_again()
         found = await self._reads.checkpoints(names)
-        await self._lot.read([each.name for each in self._group.projections])
+        await self._lot.read([self._group])
         return found
 
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
@@ -95,7 +95,7 @@ class Builder:
         if delivery.start.position < self._careful_until:
             return await self._take_carefully(delivery)
         if self._careful is not None:
-            await self._lot.read([each.name for each in self._group.projections])
+            await self._lot.read([self._group])
             self._careful = None
         try:
             page, changes = await self._folding.changed(

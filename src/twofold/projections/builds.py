@@ -32,6 +32,7 @@ from twofold.projections.rebuild import PAGE_MAX, Progress, Rebuild, Tell
 from twofold.projections.takeover import Takeover, exchanged
 from twofold.projections.throttle import LAG_MAX_SECONDS, Others, Throttle, nobody_else
 from twofold.subscriptions import SubscriptionStatus, Worker
+from twofold.subscriptions.partition import hindmost
 from twofold.subscriptions.patience import backoff_seconds
 
 Check: TypeAlias = Callable[[Group], Awaitable[None]]
@@ -130,7 +131,8 @@ class Builds:
         reached = await self._reads.checkpoints(self.waiting) if self._waiting else {}
         found = []
         for name, why in list(self._waiting.items()):
-            at = reached[name].position if name in reached else 0
+            last = hindmost(reached, name)
+            at = last.position if last is not None else 0
             parked = await self._reads.parked([each.name for each in self._held[name].projections])
             found.append(SubscriptionStatus(name, "held", at, head, head - at, error=why, parked=len(parked)))
         return found

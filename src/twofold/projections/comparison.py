@@ -6,18 +6,22 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from twofold.messages import Registry
 from twofold.projections.group import Group, left_out
 from twofold.projections.ledger import Keeper, Values
 from twofold.projections.parking import Parked, Since, key_from, key_text
+from twofold.projections.partitions import Owns
 from twofold.projections.port import ReadStore
 from twofold.projections.projection import Projection
-from twofold.projections.refold import Part, Refold, TooManyRowsError, differing
+from twofold.projections.refold import Refold, TooManyRowsError, differing
 from twofold.projections.slices import Slice
 from twofold.projections.table import Key, Table
 from twofold.projections.verification import TOLD_MAX, Difference, Unsure, Verification
 from twofold.store.port import EventStore
 from twofold.subscriptions import Checkpoint, disagrees
+from twofold.subscriptions.partition import count_of
 
 
 class Comparison:
@@ -42,7 +46,8 @@ class Comparison:
         self._is_whole, self._rows_max = rows_max is None, sys.maxsize if rows_max is None else rows_max
         self._keeper = Keeper(projection.table)
         self._kept: dict[Key, Values] = {}
-        self.checkpoint: Checkpoint
+        self.checkpoints: Mapping[str, Checkpoint] = {}
+        self.parts: Sequence[Group] = ()
         self.parked: Mapping[str, Since] = {}
         self.refold: Refold
 
@@ -52,20 +57,41 @@ class Comparison:
         beside = [each.name for each in group.projections]
         survey = await self._reads.survey(projection.table, beside, self._take)
         head = await self._log.head()
-        self.checkpoint = survey.checkpoint or Checkpoint.start(head)
-        if refusal := await disagrees(self._log, head, projection.subscription, self.checkpoint):
-            raise refusal
+        self.checkpoints = survey.checkpoints or {projection.subscription: Checkpoint.start(head)}
+        for name, at in self.checkpoints.items():
+            if refusal := await disagrees(self._log, head, name, at):
+                raise refusal
         self.parked = since_of(survey.parked, group)
-        wanted = None if self._is_whole or self._keys.is_whole else self._keys.has
         # A generation that is built beside leaves out what was skipped of the one that serves.
         skipped = {
             name: {*keys, *group.skipped.get(name, ())} for name, keys in left_out(survey.skipped, group).items()
         }
-        part = Part(group.name, group.projections, group.strong, skipped, wanted)
-        self.refold = Refold(self._log, self._registry, part, rows_max=self._rows_max)
-        end = max(self.checkpoint.position, 1)
-        await self.refold.go_on(self.checkpoint.position, self.parked, lambda position: tell(position / end))
+        group = replace(group, skipped=skipped, owns=self._owns(None))
+        self.parts = [replace(each, owns=self._owns(each.owns)) for each in group.split(count_of(self.checkpoints))]
+        self.refold = Refold(self._log, self._registry, group, rows_max=self._rows_max)
+        await self._fold(group, tell)
         return self._compared()
+
+    @property
+    def position(self) -> int:
+        """Up to where the foremost rows are."""
+        return max(at.position for at in self.checkpoints.values())
+
+    async def _fold(self, group: Group, tell: Callable[[float], None]) -> None:
+        """Fold all keys up to the first checkpoint, and then, stretch by stretch, those whose partition has come further."""
+        after, end = 0, max(self.position, 1)
+        for until in sorted({at.position for at in self.checkpoints.values()}):
+            left = [each for each in self.parts if self.checkpoints[each.name].position >= until]
+            part = group if len(left) == len(self.parts) else replace(group, owns=_any_of(left))
+            await self.refold.go_on(part, after, until, self.parked, lambda position: tell(position / end))
+            after = until
+
+    def _owns(self, owns: Owns | None) -> Owns | None:
+        """Which keys of those that are owned belong to the slice."""
+        has = None if self._is_whole or self._keys.is_whole else self._keys.has
+        if has is None or owns is None:
+            return has or owns
+        return lambda key: has(key) and owns(key)
 
     def _take(self, _: Table, rows: Sequence[Any]) -> None:
         row_key, has = self._projection.row_key, self._keys.has
@@ -86,7 +112,7 @@ class Comparison:
         self.different = list(self._differences(wrong))
         return Verification(
             name,
-            self.checkpoint.position,
+            self.position,
             len(compared),
             len(self.different),
             parked=len(parked),
@@ -106,6 +132,10 @@ class Comparison:
             else:
                 both = dict(zip(names, zip(here, there, strict=True), strict=True))
                 yield Difference(key, "different", {name: both[name] for name in differing(names, here, there)})
+
+
+def _any_of(parts: Sequence[Group]) -> Owns:
+    return lambda key: any(each.owns is None or each.owns(key) for each in parts)
 
 
 def since_of(parked: Sequence[Parked], group: Group) -> dict[str, dict[Key, int]]:

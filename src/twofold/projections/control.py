@@ -18,6 +18,7 @@ from twofold.projections.sql import SqlProjection
 from twofold.store.criteria import Criteria
 from twofold.store.port import EventStore
 from twofold.subscriptions import Board, Engine, Leases, Verb, Wish
+from twofold.subscriptions.partition import hindmost, whole
 from twofold.subscriptions.worker import LEASE_SECONDS, worker_id
 
 LOOK_SECONDS = 0.05
@@ -88,12 +89,12 @@ class Control:
         """The same error with the reason, where an operator has paused it or nobody runs it."""
         name = error.read_model
         board = await self._leases.board()
-        if error.reason or (name not in board.paused and board.holder(name)):
+        paused = board.is_paused(name)
+        if error.reason or (not paused and board.holder(name)):
             return error
-        paused = name in board.paused
         return error.because(
             "paused by an operator" if paused else "run by nobody",
-            f"Go on: twofold projections resume {name}."
+            f"Go on: twofold projections resume {whole(name)}."
             if paused
             else "Start twofold run worker, or App(background=True).",
         )
@@ -113,7 +114,7 @@ class Control:
                     remedy="Pause read models that follow the log by themselves.",
                 )
             await self._leases.wish(Wish(name, "pause"))
-        await self._until("paused", names, lambda board, name: board.holder(name) is None, timeout_seconds)
+        await self._until("paused", names, lambda board, name: not board.holders(name), timeout_seconds)
         await self._leases.fence(names)
         return names
 
@@ -125,9 +126,9 @@ class Control:
         for name in names:
             await self._leases.unwish(name, ["pause"])
         with suppress(NotConfirmedError):  # Where no worker runs, none can take it: the caller is told so.
-            await self._until("resumed", names, lambda board, name: board.holder(name) is not None, timeout_seconds)
+            await self._until("resumed", names, lambda board, name: bool(board.holders(name)), timeout_seconds)
         board = await self._leases.board()
-        return {name: board.holder(name) for name in names}
+        return {name: next(iter(board.holders(name)), None) for name in names}
 
     async def wait(
         self, *read_models: type[ReadModel] | str, position: int | None = None, timeout_seconds: float = 30.0
@@ -140,20 +141,26 @@ class Control:
         await self._reach(self._asked(read_models or self.names), wanted, timeout_seconds=timeout_seconds)
 
     async def step(self, read_model: type[ReadModel] | str, *, events: int = 1) -> Stepped:
-        """Fold the next so many events of a paused subscription, here and now.
+        """Fold the next so many events of a paused subscription, here and now; each partition takes its next ones.
 
         ``StoreRefusedError`` where it is not paused, or still run by somebody.
         """
         name = self.subscription(read_model)
         board, me = await self._leases.board(), worker_id()
-        if name not in board.paused or not await self._leases.take(me, [name], seconds=LEASE_SECONDS):
+        projector = self._projector(name)
+        await projector.checkpoints([name])
+        names = frozenset(projector.interests)
+        if not board.is_paused(name) or await self._leases.take(me, names, seconds=LEASE_SECONDS) != names:
+            await self._leases.sign_out(me)
             raise StoreRefusedError(
-                f"{name} is not paused" if name not in board.paused else f"{name} is run by {board.holder(name)}",
+                f"{name} is run by {' and '.join(board.holders(name))}"
+                if board.is_paused(name)
+                else f"{name} is not paused",
                 reason="not-paused",
                 remedy=f"Pause it first: twofold projections pause {name}.",
             )
         try:
-            return await self._step(name, events)
+            return await self._step(name, projector, events)
         finally:
             await self._leases.sign_out(me)
 
@@ -169,18 +176,18 @@ class Control:
         await self._leases.unwish(name, ["rebuild", "build"])
         return wished
 
-    async def _step(self, name: str, events: int) -> Stepped:
-        projector = self._projector(name)
+    async def _step(self, name: str, projector: Projector, events: int) -> Stepped:
         engine = Engine(self._log, self._registry, projector, page_max=events)
         try:
-            start = (await projector.checkpoints([name])).get(name)
+            start = hindmost(await projector.checkpoints([name]), name)
             before = start.position if start is not None else 0
-            types = projector.interests[name]
+            types = next(iter(projector.interests.values()))
             page = await self._log.read(after=before, criteria=Criteria.of(types=types), count_max=events)
             await engine.step()
-            (status,) = engine.status()
-            told = [each for each in self._registry.page(page.rows) if each.position <= status.position]
-            return Stepped(name, before, status.position, told, engine.error_of(name))
+            after = min(status.position for status in engine.status())
+            errors = filter(None, (engine.error_of(status.name) for status in engine.status()))
+            told = [each for each in self._registry.page(page.rows) if each.position <= after]
+            return Stepped(name, before, after, told, next(errors, None))
         finally:
             await engine.stop()
 
@@ -198,7 +205,7 @@ class Control:
                 return
             if clock() >= until:
                 raise NotConfirmedError(
-                    late[0], what=what, worker=board.holder(late[0]), waited_seconds=timeout_seconds
+                    late[0], what=what, worker=next(iter(board.holders(late[0])), None), waited_seconds=timeout_seconds
                 )
             await asyncio.sleep(LOOK_SECONDS)
 

@@ -21,6 +21,7 @@ from twofold.projections.table import Changes, Key
 from twofold.store.criteria import Criteria
 from twofold.store.port import EventStore, Row
 from twofold.subscriptions import Checkpoint
+from twofold.subscriptions.partition import count_of
 
 ATTEMPTS_MAX = 20
 """How often a retry begins again because the key got more letters meanwhile."""
@@ -78,11 +79,8 @@ class DeadLetters:
         """
         if skip_reason is not None and not skip_reason.strip():
             raise InvalidInputError("No reason was given", what="reason", remedy="Say why, for whoever asks later.")
-        name = self._groups[parked.read_model].name
         for attempt in count(1):
-            at = (await self._reads.checkpoints([name])).get(
-                name
-            )  # First: what is read later may be of a later generation.
+            name, epoch = await self._fence_of(parked)  # First: what is read later may be of a later generation.
             letters = await self._reads.letters(parked.read_model, parked.key)
             if not letters:
                 raise NotFoundError("parked key", f"{parked.key} of {parked.read_model}")
@@ -92,7 +90,7 @@ class DeadLetters:
                 return retried
             unparking = Unparking(
                 name,
-                at.epoch if at is not None else 1,
+                epoch,
                 parked.read_model,
                 parked.key,
                 letters,
@@ -112,6 +110,13 @@ class DeadLetters:
                     stream=f"{parked.read_model} {parked.key}", expected=len(letters), found=len(letters) + 1
                 )
         raise AssertionError("count() has no end")
+
+    async def _fence_of(self, parked: Parked) -> tuple[str, int]:
+        """The partition that a parked key belongs to, and the epoch of its checkpoint."""
+        group, table = self._groups[parked.read_model], self._projections[parked.read_model].table
+        found = await self._reads.checkpoints([group.name])
+        name = group.part_of(key_from(table, parked.key), count_of(found) or 1)
+        return name, found[name].epoch if name in found else 1
 
     async def _refused(self, retried: Retried, error: StoreRefusedError) -> Retried:
         """What a retry comes to whose row the database will not take. ``StoreRefusedError`` where other code serves."""

@@ -10,6 +10,7 @@ from twofold.messages import Event, Recorded
 from twofold.projections.keys import Where
 from twofold.projections.model import REMOVED
 from twofold.projections.parking import Since
+from twofold.projections.partitions import Owns
 from twofold.projections.projection import MOVED, Projection, Step, Touch
 from twofold.projections.table import Changes, Key
 
@@ -18,12 +19,13 @@ class Fold:
     """One read model's part of a page: which rows its events touch, those rows, and what becomes of them.
 
     ``rows`` are those that the database has, put there by the caller before ``take``; they are changed by it. ``before``
-    are copies of them as they were, where somebody wants to know.
+    are copies of them as they were, where somebody wants to know. With ``owns`` it is about the rows of these keys alone.
     """
 
-    def __init__(self, projection: Projection, parked: Since | None = None) -> None:
+    def __init__(self, projection: Projection, parked: Since | None = None, owns: Owns | None = None) -> None:
         self.projection = projection
         self.parked: Since = parked or {}
+        self.owns = owns
         self.failing: list[FoldError] | None = None
         self.letters: dict[tuple[Key, int], None] = {}
         self.skipped: Collection[tuple[Key, int]] = ()
@@ -37,19 +39,20 @@ class Fold:
 
     def plan(self, events: Iterable[Recorded[Event]]) -> None:
         """Note which event changes which row, in order. ``FoldError`` names the event."""
-        steps, add, add_key = self.projection.steps, self.touches.append, self.keys.add
+        steps, add, add_key, owns = self.projection.steps, self.touches.append, self.keys.add, self.owns
         for recorded in events:
             try:
                 step = steps.get(type(recorded.event)) or self.projection.unreadable(recorded)
                 key: Any = step.key(recorded)
                 subject = recorded if step.wants_recorded else recorded.event
                 if (kind := type(key)) is list:  # Several rows, and the event changes each of them.
+                    key = key if owns is None else list(filter(owns, key))
                     self.keys.update(key)
                     self.touches += [(each, step, subject, recorded) for each in key]
                 elif kind is Where:
                     self.wheres.add(key)
                     add((key, step, subject, recorded))
-                else:
+                elif owns is None or owns(key):
                     add_key(key)
                     add((key, step, subject, recorded))
             except Exception as error:  # Key functions are the user's: whatever they raise is the reason.

@@ -87,7 +87,8 @@ class Folding:
         for column in {where.column for where in fold.wheres}:
             values = [where.value for where in fold.wheres if where.column == column]
             for row in await rows.find(projection.table, column, values):
-                fold.rows.setdefault(projection.row_key(row), row)
+                if fold.owns is None or fold.owns(projection.row_key(row)):
+                    fold.rows.setdefault(projection.row_key(row), row)
 
 
 async def _there(rows: Loading, fold: Fold) -> set[Key]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -46,7 +46,8 @@ class Switch(msgspec.Struct, frozen=True):
     """The change from one generation to another, of the ``tables`` of the read models (as they are named when active).
 
     ``old`` and ``new`` are numbers. What was active is kept beside as ``old``. ``back`` lets the new one stand before the
-    old one's position, as a generation does that was retired, and rejects the old one.
+    old one's position, as a generation does that was retired, and rejects the old one. Of what was not built in partitions
+    become so many.
     """
 
     subscription: str
@@ -54,6 +55,7 @@ class Switch(msgspec.Struct, frozen=True):
     new: int
     tables: tuple[Table, ...]
     back: bool = False
+    partitions: int = 1
 
     @property
     def leaves(self) -> State:
@@ -67,6 +69,13 @@ class Switch(msgspec.Struct, frozen=True):
         if serving not in ([], [self.old]):  # What was made before anybody noted generations is noted by nobody.
             return False
         return states.get(self.new, "retired") == "retired" if self.back else states.get(self.new) == "building"
+
+
+def may_take_over(change: Switch, here: Mapping[str, tuple[int, int]], there: Mapping[str, tuple[int, int]]) -> bool:
+    """Whether what stands beside has come as far as what serves: each given as position and epoch by checkpoint."""
+    if not there:
+        return False
+    return change.back or max((at for at, _ in here.values()), default=0) <= min(at for at, _ in there.values())
 
 
 def numbered(name: str, number: int) -> str:

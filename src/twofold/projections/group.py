@@ -19,9 +19,11 @@ from twofold.projections.fold import Fold
 from twofold.projections.keys import Where
 from twofold.projections.model import ReadModel
 from twofold.projections.parking import Letter, Since, key_from, key_text
+from twofold.projections.partitions import Owns, Places, partitions_of
 from twofold.projections.projection import Projection, Touch
 from twofold.projections.strong import is_strong
 from twofold.projections.table import Changes, Key
+from twofold.subscriptions.partition import partition_names, whole
 
 C = TypeVar("C", bound=type[ReadModel])
 
@@ -41,13 +43,35 @@ def grouped(name: str) -> Callable[[C], C]:
 class Group(msgspec.Struct, frozen=True, eq=False):
     """Projections in an order in which each comes after those whose rows it looks up. A ``strong`` one moves with appends.
 
-    ``skipped`` are letters that are left out for good, by read model: keys with positions.
+    ``skipped`` are letters that are left out for good, by read model: keys with positions. ``partitions`` is how many it
+    is to have; a group with ``owns`` is a part of one, and folds only the rows whose keys it owns.
     """
 
     name: str
     projections: tuple[Projection, ...]
     strong: bool = False
     skipped: Mapping[str, Collection[tuple[Key, int]]] = {}
+    partitions: int = 1
+    owns: Owns | None = None
+
+    @property
+    def subscription(self) -> str:
+        """The subscription that it is, or is a partition of."""
+        return whole(self.name)
+
+    def split(self, count: int) -> list[Group]:
+        """Its partitions, each a group of its own; itself, if it is to be one."""
+        if count == 1:
+            return [self]
+        places = Places(self.projections[0], count)
+        return [
+            msgspec.structs.replace(self, name=name, owns=places.owner(place))
+            for place, name in enumerate(partition_names(self.name, count))
+        ]
+
+    def part_of(self, key: Key, count: int) -> str:
+        """The name of the partition that a key belongs to."""
+        return next(each.name for each in self.split(count) if each.owns is None or each.owns(key))
 
     @property
     def types(self) -> frozenset[str]:
@@ -59,7 +83,7 @@ class Group(msgspec.Struct, frozen=True, eq=False):
 
         ``FoldError`` names an event whose key cannot be said.
         """
-        page = Page(self.projections, events, parked)
+        page = Page(self.projections, events, parked, self.owns)
         for fold in page.folds.values() if self.skipped else ():
             fold.skipped = self.skipped.get(fold.projection.name, ())
         return page
@@ -86,8 +110,9 @@ class Page:
         projections: Sequence[Projection],
         events: Sequence[Recorded[Event]],
         parked: Mapping[str, Since] = MappingProxyType({}),
+        owns: Owns | None = None,
     ) -> None:
-        self.folds = {projection.cls: Fold(projection, parked.get(projection.name)) for projection in projections}
+        self.folds = {each.cls: Fold(each, parked.get(each.name), owns) for each in projections}
         self._looks_up = any(projection.looks_up for projection in projections)
         self._order: list[tuple[type[Any], Touch]] = []
         if self._looks_up:
@@ -229,9 +254,10 @@ def _group(projections: Sequence[Projection]) -> Group:
     together = len(projections) > 1 or bool(names)
     name = names[0] if names else "+".join(sorted(each.name for each in projections))
     strong = is_strong(projections)
+    partitions = partitions_of(projections, together=together, strong=strong)
     for each in projections:
         each.join(name if together else "", strong=strong)
-    return Group(name, tuple(_in_order(projections)), strong)
+    return Group(name, tuple(_in_order(projections)), strong, partitions=partitions)
 
 
 def _in_order(projections: Sequence[Projection]) -> list[Projection]:

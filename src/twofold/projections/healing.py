@@ -25,16 +25,17 @@ class Healing:
     """Brings rows to what the log makes of them, by the compare-and-set that workers use.
 
     Raising the epoch fences whoever runs the subscription: it forgets the rows that it remembers, and reads them anew.
-    Meanwhile the keys are folded on to where the checkpoint stands by now.
+    Meanwhile the keys are folded on to where the checkpoint stands by now. Each ``part`` that was compared is mended alone.
     """
 
     def __init__(
-        self, reads: ReadStore, projection: Projection, group: Group, compared: Comparison, audience: Audience
+        self, reads: ReadStore, projection: Projection, part: Group, compared: Comparison, audience: Audience
     ) -> None:
         self._audience = audience
         self._before: dict[Key, Any] = {}
-        self._reads, self._projection, self._group = reads, projection, group
-        self._refold, self._at = compared.refold, compared.checkpoint
+        self._reads, self._projection, self._part = reads, projection, part
+        self._refold, self._at = compared.refold, compared.checkpoints[part.name]
+        self._folded = self._at.position
         self._keeper = Keeper(projection.table)
 
     async def mend(self, keys: Collection[Key]) -> int:
@@ -45,9 +46,10 @@ class Healing:
                 return 0
             if not await self._raise_epoch(()):
                 continue
-            beside = [each.name for each in self._group.projections]
-            parked = since_of(await self._reads.parked(beside), self._group)
-            changed = await self._refold.go_on(self._at.position, parked)
+            beside = [each.name for each in self._part.projections]
+            parked = since_of(await self._reads.parked(beside), self._part)
+            changed = await self._refold.go_on(self._part, self._folded, self._at.position, parked)
+            self._folded = self._at.position
             wanted |= changed[self._projection.name]  # A row may have moved from a wrong key to another one.
             sure = wanted - parked[self._projection.name].keys() - self._doubtful
             if await self._raise_epoch(await self._changes(sure)):
@@ -61,7 +63,7 @@ class Healing:
 
     async def _is_ours(self) -> bool:
         """Whether the subscription has only gone on. Learns how far."""
-        name = self._projection.subscription
+        name = self._part.name
         found = (await self._reads.checkpoints([name])).get(name, self._at)
         if found.epoch != self._at.epoch or found.position < self._at.position:
             return False
@@ -71,7 +73,7 @@ class Healing:
     async def _raise_epoch(self, changes: Sequence[Changes]) -> bool:
         """Write these rows, if the subscription still stands there, and fence whoever runs it."""
         end: Checkpoint = replace(self._at, epoch=self._at.epoch + 1)
-        (saved,) = await self._reads.save([Advance(self._projection.subscription, self._at, end, changes)])
+        (saved,) = await self._reads.save([Advance(self._part.name, self._at, end, changes)])
         if saved:
             self._audience.tell(self._commit(end, changes))
             self._at = end

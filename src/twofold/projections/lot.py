@@ -14,32 +14,45 @@ from twofold.projections.table import Key
 
 
 class Lot:
-    """Knows which keys are parked. At most ``parked_max`` in each read model: more are a bad deployment, not bad events."""
+    """Knows which keys are parked. At most ``parked_max`` in each read model: more are a bad deployment, not bad events.
+
+    Each partition has a lot of its own, because it is read and moves by itself; the limit is for all together, as far as
+    this process knows them.
+    """
 
     def __init__(self, reads: ReadStore, projections: Collection[Projection], *, parked_max: int) -> None:
         self._reads = reads
         self._tables = {each.name: each.table for each in projections}
-        self._parked: dict[str, dict[Key, int]] = {}
+        self._parked: dict[str, dict[str, dict[Key, int]]] = {}
+        self._seen: dict[str, set[Key]] = {}
         self._parked_max = parked_max
 
-    async def read(self, read_models: Collection[str]) -> None:
-        """Learn what is parked. To be called after the checkpoint was read: whoever changes either then fences us."""
-        wanted = [name for name in read_models if name in self._tables]
-        parked = await self._reads.parked(wanted)
-        self._parked.update((name, {}) for name in wanted)
-        self.add(parked)
+    async def read(self, groups: Collection[Group]) -> None:
+        """Learn what is parked. To be called after the checkpoints were read: whoever changes either then fences us."""
+        wanted = dict.fromkeys(each.name for group in groups for each in group.projections)
+        parked = await self._reads.parked(list(wanted))
+        self._seen |= {name: set() for name in wanted}
+        for group in groups:
+            own: dict[str, dict[Key, int]] = {each.name: {} for each in group.projections}
+            self._parked[group.name] = own
+            self.add(group, [each for each in parked if each.read_model in own])
 
     def of(self, group: Group, also: Iterable[Parked] = ()) -> Mapping[str, Since]:
         """What is parked in the read models of a group, and what is about to be."""
-        found = {each.name: self._parked.get(each.name, {}) for each in group.projections}
+        known = self._parked.get(group.name, {})
+        found = {each.name: known.get(each.name, {}) for each in group.projections}
         for each in also:
             found[each.read_model] = found[each.read_model] | {self._key(each): each.since}
         return found
 
-    def add(self, parked: Iterable[Parked]) -> None:
-        """These are parked now, and the database has them."""
+    def add(self, group: Group, parked: Iterable[Parked]) -> None:
+        """These are parked now, and the database has them. Those of other partitions are only counted."""
+        known = self._parked.setdefault(group.name, {})
         for each in parked:
-            self._parked.setdefault(each.read_model, {})[self._key(each)] = each.since
+            key = self._key(each)
+            self._seen.setdefault(each.read_model, set()).add(key)
+            if group.owns is None or group.owns(key):
+                known.setdefault(each.read_model, {})[key] = each.since
 
     def has_room_for(self, error: FoldError, also: Collection[Parked]) -> bool:
         """Whether the key that an error is about can be parked, beside those about to be."""
@@ -58,7 +71,7 @@ class Lot:
         )
 
     def _count(self, read_model: str, also: Collection[Parked]) -> int:
-        return len(self._parked.get(read_model, {})) + sum(each.read_model == read_model for each in also)
+        return len(self._seen.get(read_model, ())) + sum(each.read_model == read_model for each in also)
 
     def _key(self, parked: Parked) -> Key:
         return key_from(self._tables[parked.read_model], parked.key)
@@ -66,5 +79,12 @@ class Lot:
 
 async def count_parked(reads: ReadStore, groups: Collection[Group]) -> Mapping[str, int]:
     """How many keys are parked in each group; those without any are not in it."""
-    group_of = {each.name: group.name for group in groups for each in group.projections}
-    return Counter(group_of[each.read_model] for each in await reads.parked(list(group_of)))
+    tables = {each.name: each.table for group in groups for each in group.projections}
+    found = await reads.parked(list(tables))
+    counts = Counter[str]()
+    for group in groups:
+        own, owns = {each.name for each in group.projections}, group.owns
+        for each in found:
+            if each.read_model in own and (owns is None or owns(key_from(tables[each.read_model], each.key))):
+                counts[group.name] += 1
+    return counts

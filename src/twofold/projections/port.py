@@ -63,6 +63,18 @@ class Advance(msgspec.Struct, frozen=True):
     letters: Sequence[Letter] = ()
 
 
+class Arrangement(msgspec.Struct, frozen=True):
+    """A subscription in other partitions: if its checkpoints still are ``before``, by name, they become ``after``.
+
+    ``work`` writes in the same transaction, as in ``Advance``.
+    """
+
+    subscription: str
+    before: Mapping[str, Checkpoint]
+    after: Mapping[str, Checkpoint]
+    work: Callable[[Writer], Coroutine[Any, Any, None]] | None = None
+
+
 class Unparking(msgspec.Struct, frozen=True):
     """The end of a parked key: its row as it should be after all of its ``letters`` (positions), of the ``subscription``.
 
@@ -93,9 +105,12 @@ Take: TypeAlias = Callable[[Table, Sequence[Any]], None]
 
 
 class Survey(msgspec.Struct, frozen=True):
-    """What is kept of a subscription beside its rows, at one moment: letters that were ``skipped`` are left out for good."""
+    """What is kept of a subscription beside its rows, at one moment: letters that were ``skipped`` are left out for good.
 
-    checkpoint: Checkpoint | None
+    ``checkpoints`` are as those of ``ReadStore.checkpoints``.
+    """
+
+    checkpoints: Mapping[str, Checkpoint]
     parked: Sequence[Parked] = ()
     skipped: Sequence[Letter] = ()
 
@@ -120,7 +135,10 @@ class AskedStore(Protocol):
         ...
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
-        """Where these subscriptions stand now; those that never moved are not in it."""
+        """Where these subscriptions stand now; those that never moved are not in it.
+
+        One that is partitioned is in it with all its partitions, each under its own name, instead.
+        """
         ...
 
     async def select(self, table: Table, tail: str, params: Mapping[str, object]) -> list[Any]:
@@ -152,7 +170,7 @@ class Rows(Loading, Protocol):
     """Rows of read models and the checkpoints that move with them."""
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
-        """Where these subscriptions stand now; those that never moved are not in it."""
+        """As ``AskedStore.checkpoints``."""
         ...
 
     async def save(self, advances: Sequence[Advance]) -> list[bool]:
@@ -218,6 +236,14 @@ class ReadStore(AskedStore, Rows, Protocol):
 
         ``beside`` are the read models whose parked keys are wanted. ``take`` may be called on another thread; what it
         raises ends the survey.
+        """
+        ...
+
+    async def arrange(self, arrangement: Arrangement) -> bool:
+        """Exchange all checkpoints of a subscription in one transaction, each with a higher epoch than any had before.
+
+        False, with nothing changed, where they are not ``before`` (by position and epoch) any more. Before the first
+        partition of a subscription moves, they are all written down like that.
         """
         ...
 

@@ -18,16 +18,18 @@ from twofold.projections.folding import Folding
 from twofold.projections.group import Group, Page, groups_of, left_out
 from twofold.projections.lot import Lot, count_parked
 from twofold.projections.parking import Parked, parked_by
-from twofold.projections.port import Advance, ReadStore
+from twofold.projections.port import Advance, Arrangement, ReadStore
 from twofold.projections.projection import Projection
 from twofold.projections.sql import SqlProjection
 from twofold.subscriptions import Advanced, Checkpoint, Delivery, Fenced, Note, Outcome, Stopped
+from twofold.subscriptions.partition import count_of, partition_names, whole
 
 
 class Folded(msgspec.Struct, frozen=True):
     """A delivery after its fold: the step to take, what became of the rows, and the error that ended it early, if any."""
 
     delivery: Delivery
+    group: Group | None
     advance: Advance
     page: Page | None = None
     error: FoldError | None = None
@@ -61,7 +63,10 @@ class Projector:
         self._superseded: dict[str, StoreRefusedError] = {}
         self._by_sql = {each.name: each for each in sql_projections}
         found = groups_of(by_name(projections).values()) if groups is None else groups
-        self._groups = {group.name: group for group in found}
+        self._wholes = {group.name: group for group in found}
+        self._groups: dict[str, Group] = {}
+        for group in found:
+            self._split(group, group.partitions)
         self._folding = Folding(projections, rows_max=rows_max, followed=self._audience.followed)
         self._lot = Lot(reads, projections, parked_max=parked_max)
 
@@ -69,7 +74,7 @@ class Projector:
     def interests(self) -> Mapping[str, frozenset[str]]:
         types = {name: group.types for name, group in self._groups.items()}
         types |= {name: each.types for name, each in self._by_sql.items()}
-        return {name: found for name, found in types.items() if name not in self._held}
+        return {name: found for name, found in types.items() if whole(name) not in self._held}
 
     def on_superseded(self, tell: Callable[[Group, StoreRefusedError], None]) -> None:
         """Call it when what serves of a group turns out to be made by other code: from then on it is held."""
@@ -86,15 +91,20 @@ class Projector:
         self._audience.upset(self._tables(name), "replaced")
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
-        return await self._reads.checkpoints(names)
+        subscriptions = list(dict.fromkeys(map(whole, names)))
+        found = await self._reads.checkpoints(subscriptions)
+        for name in subscriptions:
+            if name in self._wholes:
+                self._split(self._wholes[name], count_of(each for each in found if whole(each) == name))
+        return found
 
     async def resume(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
         for name in names:
             self._forget(name)  # Others may have moved it meanwhile, or a crash has rewound it.
-        found = await self._reads.checkpoints(names)
-        await self._see_who_is_superseded(names)
+        found = await self.checkpoints(names)
+        await self._see_who_is_superseded([*map(whole, names)])
         groups = [self._groups[name] for name in names if name in self._groups]
-        await self._lot.read([each.name for group in groups for each in group.projections])
+        await self._lot.read(groups)
         await self._leave_out(groups, found)
         return found
 
@@ -104,27 +114,35 @@ class Projector:
         for group in groups if skipped else ():
             at = found[group.name].position if group.name in found else 0
             ahead = left_out([letter for letter in skipped if letter.position > at], group)
-            self._groups[group.name] = msgspec.structs.replace(
-                group, skipped={name: {*group.skipped.get(name, ()), *some} for name, some in ahead.items()}
-            )
+            if group.name in self._groups:
+                self._groups[group.name] = msgspec.structs.replace(
+                    group, skipped={name: {*group.skipped.get(name, ()), *some} for name, some in ahead.items()}
+                )
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
-        names = [delivery.name for delivery in deliveries]
-        if not self._superseded.keys().isdisjoint(names):  # It may be this code's again by now.
-            await self._see_who_is_superseded(names)
-        if self._superseded.keys().isdisjoint(names):
+        await self._begin(deliveries)
+        subscriptions = [whole(delivery.name) for delivery in deliveries]
+        if not self._superseded.keys().isdisjoint(subscriptions):  # It may be this code's again by now.
+            await self._see_who_is_superseded(subscriptions)
+        if self._superseded.keys().isdisjoint(subscriptions) and all(map(self._is_followed, deliveries)):
             try:
                 return await self._deliver(deliveries)
             except StoreRefusedError:
                 # Other code may have put tables of other columns in their place: that stops nobody but its own.
-                await self._see_who_is_superseded(names)
-                if self._superseded.keys().isdisjoint(names):
+                await self._see_who_is_superseded(subscriptions)
+                if self._superseded.keys().isdisjoint(subscriptions):
                     raise
-        return [await self._deliver_or_stop(delivery) for delivery in deliveries]
+        return [await self._deliver_or_not(delivery) for delivery in deliveries]
 
-    async def _deliver_or_stop(self, delivery: Delivery) -> Outcome:
-        if (error := self._superseded.get(delivery.name)) is not None:
+    def _is_followed(self, delivery: Delivery) -> bool:
+        """Whether there still is such a partition."""
+        return delivery.name in self._groups or delivery.name in self._by_sql
+
+    async def _deliver_or_not(self, delivery: Delivery) -> Outcome:
+        if (error := self._superseded.get(whole(delivery.name))) is not None:
             return Stopped(delivery.start, error, here=True)
+        if not self._is_followed(delivery):
+            return Fenced()  # It is split in another way by now.
         (outcome,) = await self._deliver([delivery])
         return outcome
 
@@ -140,7 +158,8 @@ class Projector:
     async def _folded(self, deliveries: Sequence[Delivery]) -> Sequence[Folded]:
         """All of them side by side. Where one fails, the others come to their end first: one that went on would change rows
         that the next attempt remembers."""
-        found = await asyncio.gather(*(self._fold(delivery) for delivery in deliveries), return_exceptions=True)
+        folds = [self._fold(delivery, self._groups.get(delivery.name)) for delivery in deliveries]
+        found = await asyncio.gather(*folds, return_exceptions=True)
         for each in found:
             if isinstance(each, BaseException):
                 raise each
@@ -155,9 +174,26 @@ class Projector:
     async def parked(self, names: Collection[str]) -> Mapping[str, int]:
         return await count_parked(self._reads, [self._groups[name] for name in names if name in self._groups])
 
+    def _split(self, group: Group, count: int) -> None:
+        """Follow a group in so many partitions: as many as are kept (0: none yet), whatever this code would like."""
+        names = partition_names(group.name, count or group.partitions)
+        if not self._groups.keys() >= set(names):
+            for name in [each for each in self._groups if whole(each) == group.name]:
+                del self._groups[name]
+            self._groups |= {each.name: each for each in group.split(len(names))}
+
+    async def _begin(self, deliveries: Sequence[Delivery]) -> None:
+        """Let it be known which partitions there are before the first of them moves. Whoever is first decides."""
+        for name, start in {whole(each.name): each.start for each in deliveries if each.start.position == 0}.items():
+            names = [each for each in self._groups if whole(each) == name]
+            if len(names) > 1:
+                await self._reads.arrange(Arrangement(name, {}, dict.fromkeys(names, start)))
+
     async def _see_who_is_superseded(self, names: Collection[str]) -> None:
         """Whoever was fenced may have been so by a generation that other code has made."""
-        groups = [self._groups[name] for name in names if name in self._groups] if self._watches_code else []
+        groups = (
+            [self._wholes[name] for name in dict.fromkeys(names) if name in self._wholes] if self._watches_code else []
+        )
         noted = await self._reads.generations([group.name for group in groups]) if groups else ()
         for group in groups:
             self._superseded.pop(group.name, None)
@@ -166,12 +202,11 @@ class Projector:
                 self._held.add(group.name)
                 self._tell_superseded(group, error)
 
-    async def _fold(self, delivery: Delivery, parking: Sequence[Parked] = ()) -> Folded:
+    async def _fold(self, delivery: Delivery, group: Group | None, parking: Sequence[Parked] = ()) -> Folded:
         """Fold the page, parking keys that cannot be folded, or what stands before the first event that nobody can place."""
-        if (by_sql := self._by_sql.get(delivery.name)) is not None:
-            work = partial(by_sql.take, delivery.events) if delivery.events else None
-            return Folded(delivery, Advance(delivery.name, delivery.start, delivery.end, work=work))
-        group = self._groups[delivery.name]
+        if group is None:
+            work = partial(self._by_sql[delivery.name].take, delivery.events) if delivery.events else None
+            return Folded(delivery, None, Advance(delivery.name, delivery.start, delivery.end, work=work))
         events, end = delivery.events, delivery.end
         error: FoldError | None = None
         new = list(parking)
@@ -193,7 +228,7 @@ class Projector:
                 advance = Advance(
                     delivery.name, delivery.start, end, changes, parked=new, letters=page.letters if page.parks else ()
                 )
-                return Folded(delivery, advance, page, error)
+                return Folded(delivery, group, advance, page, error)
 
     async def _parkable(
         self, group: Group, events: Sequence[Recorded[Event]], parking: Sequence[Parked]
@@ -219,7 +254,8 @@ class Projector:
             told = blamed(folded[0].page, error)
             parking = folded[0].advance.parked
             if isinstance(told, FoldError) and self._lot.has_room_for(told, parking):
-                return await self._save([await self._fold(folded[0].delivery, [*parking, parked_by(told)])])
+                (each,) = folded
+                return await self._save([await self._fold(each.delivery, each.group, [*parking, parked_by(told)])])
             return [Stopped(folded[0].advance.start, told, anywhere=is_of_an_event(error))]
         return [self._outcome(each, done) for each, done in zip(folded, saved, strict=True)]
 
@@ -228,19 +264,19 @@ class Projector:
             self._forget(folded.advance.name)
             self._audience.upset(self._tables(folded.advance.name))  # Whoever was faster has changed any of them.
             return Fenced()
-        if folded.page is None:  # Which of its tables SQL has written to, only it knows.
+        if folded.page is None or folded.group is None:  # Which of its tables SQL has written to, only it knows.
             self._audience.upset(self._tables(folded.advance.name))
         else:
             self._audience.tell(commit_of(folded.advance, folded.page))
             self._folding.keep(folded.page)
-            self._lot.add(folded.advance.parked)
+            self._lot.add(folded.group, folded.advance.parked)
         return Stopped(folded.advance.end, folded.error) if folded.error else Advanced()
 
     def _tables(self, name: str) -> Collection[str]:
         if name in self._by_sql:
             return self._by_sql[name].layout.tables
-        return [projection.name for projection in self._groups[name].projections]
+        return [projection.name for projection in self._wholes[whole(name)].projections]
 
     def _forget(self, name: str) -> None:
-        if name in self._groups:
-            self._folding.forget(self._groups[name])
+        if whole(name) in self._wholes:
+            self._folding.forget(self._wholes[whole(name)])

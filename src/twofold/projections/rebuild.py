@@ -121,13 +121,11 @@ class Rebuild:
         It catches up as often as that moves on, and waits for whoever reads the tables for long. ``StoreRefusedError``
         where one serves by now that was begun later than this: it may be of newer code.
         """
-        tables = tuple(projection.table for projection in self._group.projections)
         failures = 0
         while True:
             try:
                 await stand(self._log, self._reads, self._beside.name)
-                change = Switch(self._group.name, old, self.generation.number, tables)
-                if await self._take_over(change) or await self.is_over():
+                if await self._take_over(self._switch_from(old)) or await self.is_over():
                     return old
                 old = await self._serving(old)
                 await self._engine.look()  # A crash may have taken back what was written.
@@ -136,6 +134,10 @@ class Rebuild:
                 failures += 1
                 await asyncio.sleep(backoff_seconds(failures))
             await self.catch_up()
+
+    def _switch_from(self, old: int) -> Switch:
+        tables = tuple(projection.table for projection in self._group.projections)
+        return Switch(self._group.name, old, self.generation.number, tables, partitions=self._group.partitions)
 
     async def is_over(self) -> bool:
         """Whether another process has switched to this generation. ``StoreRefusedError`` if somebody gave it up."""

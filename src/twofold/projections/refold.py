@@ -28,68 +28,59 @@ class TooManyRowsError(Exception):
     """There are more rows than may be held at once: do it in smaller parts."""
 
 
-class Part(Group, frozen=True, eq=False):
-    """A group of which only some keys are folded."""
-
-    wanted: Callable[[Key], bool] | None = None
-
-    def page(self, events: Sequence[Recorded[Event]], parked: Mapping[str, Since] = {}) -> Page:
-        page = super().page(events, parked)
-        for fold in page.folds.values():
-            if self.wanted is not None:
-                fold.touches = [touch for touch in fold.touches if type(touch[0]) is Where or self.wanted(touch[0])]
-                fold.keys = set(filter(self.wanted, fold.keys))
-        return page
-
-
 class Refold:
-    """The rows of a part as the log makes them, in ``ledger``; at most ``rows_max`` of them.
+    """The rows of a group as the log makes them, in ``ledger``; at most ``rows_max`` of them.
 
     One fold remembers its rows, as a worker does that goes on, the other loads them for each page as they would be kept,
     as one does that has just started. ``unsure`` are the keys where they came to different rows, with the columns;
     ``failing`` those that an event could not be folded into, with its error.
     """
 
-    def __init__(self, log: EventStore, registry: Registry, part: Part, *, rows_max: int) -> None:
+    def __init__(self, log: EventStore, registry: Registry, group: Group, *, rows_max: int) -> None:
         self._pages = Pages(log, registry, count_max=PAGE_MAX, bytes_max=PAGE_BYTES_MAX)
-        self._part, self._rows_max = part, rows_max
-        self._remembering = Folding(part.projections, rows_max=2 * rows_max * len(part.projections))
-        self._loading = Folding(part.projections, rows_max=0)
-        self.ledger = Ledger(part.projections)
-        self.position = 0
-        self.unsure: dict[str, dict[Key, Sequence[str]]] = {each.name: {} for each in part.projections}
-        self.failing: dict[str, dict[Key, FoldError]] = {each.name: {} for each in part.projections}
+        self._rows_max = rows_max
+        self._remembering = Folding(group.projections, rows_max=2 * rows_max * len(group.projections))
+        self._loading = Folding(group.projections, rows_max=0)
+        self.ledger = Ledger(group.projections)
+        self.unsure: dict[str, dict[Key, Sequence[str]]] = {each.name: {} for each in group.projections}
+        self.failing: dict[str, dict[Key, FoldError]] = {each.name: {} for each in group.projections}
 
     async def go_on(
-        self, until: int, parked: Mapping[str, Since], tell: Callable[[int], None] = lambda position: None
+        self,
+        part: Group,
+        after: int,
+        until: int,
+        parked: Mapping[str, Since],
+        tell: Callable[[int], None] = lambda position: None,
     ) -> Mapping[str, AbstractSet[Key]]:
-        """Fold up to a position; the keys whose rows that changed.
+        """Fold what is part of the group on from one position to another; the keys whose rows that changed.
 
         ``TooManyRowsError`` when they are more than may be held, ``FoldError`` for an event whose key cannot be said.
         """
-        changed: dict[str, set[Key]] = {each.name: set() for each in self._part.projections}
+        changed: dict[str, set[Key]] = {each.name: set() for each in part.projections}
         try:
-            while self.position < until:
-                batch = await self._pages.after(self.position, self._part.types)
-                for name, keys in (await self._take([e for e in batch.events if e.position <= until], parked)).items():
+            while after < until:
+                batch = await self._pages.after(after, part.types)
+                events = [each for each in batch.events if each.position <= until]
+                for name, keys in (await self._take(part, events, parked)).items():
                     changed[name] |= keys
-                self.position = min(batch.reached, until)
+                after = min(batch.reached, until)
                 if len(self.ledger) > self._rows_max:
                     raise TooManyRowsError
-                tell(self.position)
+                tell(after)
         finally:
             await self._pages.close()
         return changed
 
     async def _take(
-        self, events: Sequence[Recorded[Event]], parked: Mapping[str, Since]
+        self, part: Group, events: Sequence[Recorded[Event]], parked: Mapping[str, Since]
     ) -> Mapping[str, AbstractSet[Key]]:
         while True:
             try:
-                page, once = await self._folded(self._remembering, events, parked)
-                _, again = await self._folded(self._loading, events, parked)
+                page, once = await self._folded(self._remembering, part, events, parked)
+                _, again = await self._folded(self._loading, part, events, parked)
             except FoldError as error:
-                self._remembering.forget(self._part)
+                self._remembering.forget(part)
                 self._note(error)
             else:
                 self._compare(once, again)
@@ -98,11 +89,11 @@ class Refold:
                 return {name: rows.keys() for name, rows in again.items()}
 
     async def _folded(
-        self, folding: Folding, events: Sequence[Recorded[Event]], parked: Mapping[str, Since]
+        self, folding: Folding, part: Group, events: Sequence[Recorded[Event]], parked: Mapping[str, Since]
     ) -> tuple[Page, dict[str, dict[Key, Values | None]]]:
         stopped = {name: {key: error.position for key, error in keys.items()} for name, keys in self.failing.items()}
         since = {name: dict(parked.get(name, {})) | keys for name, keys in stopped.items()}
-        page, changes = await folding.changed(self.ledger, self._part, events, since)
+        page, changes = await folding.changed(self.ledger, part, events, since)
         try:
             return page, self.ledger.turned(changes)
         except _UNFIT as error:

@@ -9,7 +9,7 @@ import msgspec
 from twofold.errors import NotFoundError
 from twofold.projections.audience import Audience
 from twofold.projections.group import Group
-from twofold.projections.port import Advance, ReadStore, Writer
+from twofold.projections.port import Arrangement, ReadStore, Writer
 from twofold.projections.sql import SqlProjection
 from twofold.store.pages import load_page
 from twofold.store.port import EventStore
@@ -59,21 +59,20 @@ class Rewinding:
         ``NotFoundError`` for a name that is none.
         """
         found = await self._reads.checkpoints([self._named(name).name])
-        return "".join([await disagreement(self._log, await self._log.head(), at) for at in found.values()])
+        head = await self._log.head()
+        reasons = [await disagreement(self._log, head, at) for at in found.values()]
+        return next(filter(None, reasons), "")
 
     async def accept(self, name: str) -> str:
         """Empty it in one transaction, and let it begin again. The subscription, or nothing where the log agrees.
 
-        The epoch goes on rising, so that nobody who still holds a page of the other log can ever write it.
+        All its partitions begin again. The epoch goes on rising, so that nobody who still holds a page of the other log can ever write it.
         """
         emptied = self._named(name)
         while await self.reason(name):
-            head = await self._log.head()
-            at = (await self._reads.checkpoints([emptied.name]))[emptied.name]
-            start = msgspec.structs.replace(Checkpoint.start(head), epoch=at.epoch + 1)
-            (saved,) = await self._reads.save([Advance(emptied.name, at, start, work=emptied.empty)])
-            if saved:
-                await self._reads.note(emptied.name, None)
+            before = await self._reads.checkpoints([emptied.name])
+            after = dict.fromkeys(before, Checkpoint.start(await self._log.head()))
+            if await self._reads.arrange(Arrangement(emptied.name, before, after, emptied.empty)):
                 self._audience.upset(emptied.tables, "emptied")
                 return emptied.name
         return ""

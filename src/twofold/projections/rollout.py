@@ -20,6 +20,7 @@ from twofold.projections.sql import SqlProjection
 from twofold.projections.verifier import Verifier
 from twofold.store.port import EventStore
 from twofold.subscriptions import State, SubscriptionStatus
+from twofold.subscriptions.partition import hindmost
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -158,7 +159,8 @@ class Rollout:
         for each in noted:
             if each.state == "active":
                 name, new = each.subscription, building.get(each.subscription)
-                at = reached[beside[name]].position if name in beside and beside[name] in reached else 0
+                last = hindmost(reached, beside[name]) if name in beside else None
+                at = last.position if last is not None else 0
                 found[name] = Standing(each.number, each.code, Building(new.number, at) if new is not None else None)
         return found
 

@@ -98,6 +98,12 @@ class RowFeed:
         projection = self._projections.get(cls)
         if projection is None:
             raise DefinitionError(f"{cls.__name__} is no read model of this app", cls, remedy="Add it to App(...).")
+        if self._groups[cls].partitions > 1:
+            raise StoreRefusedError(
+                f"The rows of {projection.name} cannot be followed: it is partitioned, and each partition moves by itself",
+                reason="partitioned",
+                remedy="Follow one that is not, or ask for its rows (app.watch).",
+            )
         if not self._folds(projection.subscription):
             raise StoreRefusedError(
                 f"This process does not fold {projection.name}",
@@ -139,7 +145,7 @@ class RowFeed:
             rows.extend(some)
 
         survey = await self._reads.survey(projection.table, (), take)
-        return stretch, rows, survey.checkpoint or self._start
+        return stretch, rows, survey.checkpoints.get(projection.subscription, self._start)
 
     async def _changes_behind(self, projection: Projection, token: RowToken) -> AsyncGenerator[RowChange[Any]]:
         stretch = self._follow(projection)

@@ -86,8 +86,12 @@ class Verifier:
         found = await comparison.run(tell)
         if not heal or not comparison.different:
             return found
-        healing = Healing(self._reads, projection, group, comparison, self._audience)
-        return replace(found, healed=await healing.mend([each.key for each in comparison.different]))
+        healed = 0
+        for part in comparison.parts:
+            wrong = [each.key for each in comparison.different if part.owns is None or part.owns(each.key)]
+            if wrong:
+                healed += await Healing(self._reads, projection, part, comparison, self._audience).mend(wrong)
+        return replace(found, healed=healed)
 
     async def _sample(self, projection: Projection, count: int) -> Slice:
         """The slice that holds so many of the rows: those with the lowest hashes."""

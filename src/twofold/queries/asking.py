@@ -24,6 +24,7 @@ class Asking:
         self.tables: set[str] = set()
         self.checkpoints: dict[str, Checkpoint | None] = {}
         self.waited_seconds = 0.0
+        self._noted: set[str] = set()
         self._sources = sources
         self._changes = changes
         self._wanted = wanted
@@ -40,7 +41,8 @@ class Asking:
         if self._noting:
             self.count = self._changes.count if self.count is None else self.count
             self.tables.update(tables)
-            if new := subscriptions - self.checkpoints.keys():
+            if new := subscriptions - self._noted:
+                self._noted |= new
                 self.checkpoints |= await self._sources.checkpoints(new)
 
     @property

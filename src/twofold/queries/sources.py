@@ -12,6 +12,7 @@ from twofold.queries.cursors import Cursors
 from twofold.queries.moments import Moments
 from twofold.queries.reader import Begin, Reader
 from twofold.subscriptions import Checkpoint
+from twofold.subscriptions.partition import whole
 
 
 class Follower(Protocol):
@@ -64,8 +65,10 @@ class Sources:
         return frozenset(self._subscriptions[table] for table in tables)
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint | None]:
-        """Where these subscriptions stand, where the rows are; None for one that never moved."""
-        return dict.fromkeys(names) | dict(await self._reads.checkpoints(names))
+        """Where these subscriptions stand, where the rows are: with all their partitions; None for one that never moved."""
+        found = await self._reads.checkpoints(names)
+        seen = set(map(whole, found))
+        return {**{name: None for name in names if name not in seen}, **found}
 
     def position(self, checkpoints: Mapping[str, Checkpoint | None]) -> int:
         """Up to where all of these have come in this log."""

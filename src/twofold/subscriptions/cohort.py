@@ -13,6 +13,7 @@ from twofold.subscriptions.halves import narrowed
 from twofold.subscriptions.member import Member
 from twofold.subscriptions.note import note_of
 from twofold.subscriptions.pages import Batch, Pages
+from twofold.subscriptions.partition import is_gone
 from twofold.subscriptions.port import Advanced, Delivery, Fenced, Stopped, Subscriber
 
 
@@ -148,7 +149,7 @@ class Cohort:
         for member, doubt in zip(members, doubts, strict=True):
             if member.doubt is doubt:
                 member.doubt = None
-            member.advance(found.get(member.name) or _before_everything(member.checkpoint))
+            self._go_on_from(member, found.get(member.name))
 
     async def _note(self, stopped: list[tuple[Member, Stopped]]) -> None:
         """Keep why some stopped, and that others go on. Members stop last: what fails here is done again."""
@@ -171,7 +172,14 @@ class Cohort:
         """Another worker was faster: go on from where it has come to."""
         found = await self._subscriber.resume([member.name for member in members])
         for member in members:
-            member.advance(found.get(member.name) or _before_everything(member.checkpoint))
+            self._go_on_from(member, found.get(member.name))
+
+    def _go_on_from(self, member: Member, checkpoint: Checkpoint | None) -> None:
+        """Let it stand there, or go, if it has been split in another way."""
+        if is_gone(member.name, self._subscriber.interests):
+            member.give_up()
+        else:
+            member.advance(checkpoint or _before_everything(member.checkpoint))
 
 
 def _deliveries(members: list[Member], batch: Batch) -> list[Delivery]:

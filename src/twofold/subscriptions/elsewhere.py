@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from twofold.errors import BehindError
 from twofold.store.port import Head
+from twofold.subscriptions.partition import whole
 from twofold.subscriptions.port import Checkpoints
 
 FIRST_SECONDS = 0.002
@@ -16,7 +17,10 @@ LAST_SECONDS = 0.05
 async def reach_elsewhere(
     store: Checkpoints, head: Head, names: Collection[str], position: int, *, timeout_seconds: float
 ) -> None:
-    """Return when all of these stand at ``position`` or beyond, in the log of that head; ``BehindError`` if one is late."""
+    """Return when all of these stand at ``position`` or beyond, in the log of that head; ``BehindError`` if one is late.
+
+    Of those that are partitioned, all that there are at that moment.
+    """
     clock = asyncio.get_running_loop().time
     started, pause = clock(), FIRST_SECONDS
     while late := await _late(store, head, names, position):
@@ -31,7 +35,8 @@ async def reach_elsewhere(
 async def _late(store: Checkpoints, head: Head, names: Collection[str], position: int) -> dict[str, int]:
     """Those that are not there yet, with where they are: at 0 if what they have is of another log."""
     found = await store.checkpoints(names)
-    ours = {
-        name: at.position for name, at in found.items() if (at.store_id, at.log_epoch) == (head.store_id, head.epoch)
-    }
-    return {name: ours.get(name, 0) for name in names if ours.get(name, 0) < position}
+    seen = set(map(whole, found))
+    stand = {name: 0 for name in names if name not in seen}
+    for name, at in found.items():
+        stand[name] = at.position if (at.store_id, at.log_epoch) == (head.store_id, head.epoch) else 0
+    return {name: found for name, found in sorted(stand.items()) if found < position}

@@ -16,6 +16,7 @@ from twofold.subscriptions.lateness import late_by
 from twofold.subscriptions.leases import Board
 from twofold.subscriptions.member import Member
 from twofold.subscriptions.pages import Pages
+from twofold.subscriptions.partition import is_gone, whole
 from twofold.subscriptions.patience import backoff_seconds, told
 from twofold.subscriptions.port import Subscriber
 from twofold.subscriptions.roster import call_the_roll, level
@@ -57,6 +58,7 @@ class Engine:
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
         self._lost: Callable[[Sequence[Member]], None] | None = None
+        self._split: Callable[[], None] = lambda: None
         self._doubts = 0
         self._head = 0
 
@@ -98,6 +100,10 @@ class Engine:
             lost()
 
         self._lost = given_up
+
+    def on_split(self, listener: Callable[[], None]) -> None:
+        """Call it when something that ran here is no more, because it has been split into other partitions."""
+        self._split = listener
 
     async def start(self, names: Collection[str] | None = None) -> None:
         """Catch up and follow the log in the background, from where the checkpoints stand: all of them, or these."""
@@ -160,12 +166,15 @@ class Engine:
         """Take one page for each cohort, by hand. Whether there is more to do. Errors of the databases are raised."""
         if not self._members:
             await self._gather()
+        await self.take_up(self._subscriber.interests)
         self._learn((await self._log.head()).position)
         for cohort in self._cohorts:
             self._join_the_first(cohort)
         self._cohorts = [cohort for cohort in self._cohorts if cohort.alive]
         for cohort in self._cohorts:
             await cohort.turn(self._head)
+        if self._let_go():
+            await self.take_up(self._subscriber.interests)
         return any(cohort.alive and not cohort.level_with(self._head) for cohort in self._cohorts)
 
     async def settle(self, *, timeout_seconds: float = 30.0) -> None:
@@ -184,22 +193,30 @@ class Engine:
         """
         clock = asyncio.get_running_loop().time
         until, doubts = clock() + timeout_seconds, -1
-        for name in names:  # All of them first: one that is held while others are waited for was there.
-            if name not in self._subscriber.interests:
-                raise NotFoundError("subscription", name, remedy="Add its read model to App(...).")
+        # All of them first: one that is held while others are waited for was there.
+        parts = [part for name in names for part in self._parts(name)]
         while doubts != self._doubts:  # A crash while some were waited for may have rewound those that were there.
             doubts = self._doubts
-            await self._reach(names, position, lambda: max(until - clock(), 0.0))
+            await self._reach(parts, position, lambda: max(until - clock(), 0.0))
 
     async def _reach(self, names: Collection[str], position: int, left: Callable[[], float]) -> None:
         elsewhere = list[str]()
         for name in names:
             member = self._members.get(name)
             if member is None or not await member.reach(position, timeout_seconds=left()):
-                elsewhere.append(name)
+                elsewhere.append(whole(name))
         if elsewhere:
             head = await self._log.head()
             await reach_elsewhere(self._subscriber, head, elsewhere, position, timeout_seconds=left())
+
+    def _parts(self, name: str) -> Sequence[str]:
+        """What there is of a subscription, or of the one that a partition belonged to. ``NotFoundError`` for nothing."""
+        if name in self._members:
+            return [name]
+        found = [each for each in self._subscriber.interests if whole(each) == whole(name)]
+        if not found:
+            raise NotFoundError("subscription", name, remedy="Add its read model to App(...).")
+        return [name] if name in found else found
 
     def status(self) -> list[SubscriptionStatus]:
         """Every subscription that runs here, by name, against the newest head and the parked keys that were seen."""
@@ -214,13 +231,16 @@ class Engine:
         board = board or Board()
         head = await self._log.head()
         self._learn(head.position)
+        with suppress(StoreError):
+            await self._subscriber.checkpoints(self.names)  # Whether they are still what they were split into.
         others = await self._look_at_others(head)
-        members = self._members | others
+        interests = self._subscriber.interests
+        members = {name: each for name, each in (self._members | others).items() if not is_gone(name, interests)}
         with suppress(StoreError):  # What is in the way of the read database is in the status already.
             await self._see_parked(members)
         found = [
             others[name].elsewhere(
-                head.position, board.leases.get(name), paused=name in board.paused, is_inline=name in self._inline
+                head.position, board.leases.get(name), paused=board.is_paused(name), is_inline=name in self._inline
             )
             if name in others
             else members[name].status(head.position)
@@ -229,8 +249,10 @@ class Engine:
         return [await late_by(self._log, each, owner=board.holder(each.name)) for each in found]
 
     async def _look_at_others(self, head: Head) -> dict[str, Member]:
-        names = [name for name in self._subscriber.interests if name not in self._members]
-        return await call_the_roll(self._log, self._subscriber, head, names, resume=False) if names else {}
+        found: dict[str, Member] = {}
+        while names := [each for each in self._subscriber.interests if each not in self._members and each not in found]:
+            found |= await call_the_roll(self._log, self._subscriber, head, names, resume=False)
+        return found
 
     async def look(self) -> None:
         """Learn where the log ends, and wake whoever is behind: should news be lost, this is where it is made up for.
@@ -272,6 +294,8 @@ class Engine:
         head = await self._log.head()
         self._head = head.position
         self._members = await self._call(head, tuple(self._subscriber.interests) if names is None else names)
+        if names is None and (others := [each for each in self._subscriber.interests if each not in self._members]):
+            self._members |= await self._call(head, others)
         self._cohorts = self._put_together(self._members)
 
     async def _call(self, head: Head, names: Collection[str]) -> dict[str, Member]:
@@ -320,10 +344,19 @@ class Engine:
             self._cohorts.remove(cohort)
         await cohort.close()
 
+    def _let_go(self) -> bool:
+        """Forget whom the cohorts have given up because they are no more. Whether there were any."""
+        gone = [name for name, member in self._members.items() if member.given_up]
+        for name in gone:
+            del self._members[name]
+        return bool(gone)
+
     async def _turn(self, cohort: Cohort) -> bool:
         """One page. False when a database was in the way and the same page is to be tried again."""
         try:
             self._learn(await cohort.turn(self._head))
+            if self._let_go():
+                self._split()
         except StoreRefusedError as error:
             await cohort.stop(error)
         except StoreError as error:

@@ -7,6 +7,7 @@ from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
+from twofold.subscriptions.partition import whole
 from twofold.subscriptions.status import State
 
 Verb: TypeAlias = Literal["pause", "rebuild", "build"]
@@ -54,9 +55,18 @@ class Board(msgspec.Struct, frozen=True):
     wishes: Collection[Wish] = ()
 
     def holder(self, name: str) -> str | None:
-        """Who runs a subscription now."""
+        """Who runs a subscription, or a partition, now."""
         lease = self.leases.get(name)
         return lease.worker if lease is not None and lease.is_held else None
+
+    def holders(self, subscription: str) -> list[str]:
+        """Who runs it, or one of its partitions, now."""
+        held = [each.worker for name, each in self.leases.items() if each.is_held and whole(name) == subscription]
+        return sorted(set(held))
+
+    def is_paused(self, name: str) -> bool:
+        """Whether nobody is to follow a subscription, or that of a partition."""
+        return whole(name) in self.paused
 
     def held_by(self, worker: str) -> set[str]:
         """What this worker runs now."""

@@ -50,7 +50,10 @@ class Checkpoints(Protocol):
     """Where one can see how far subscriptions have come."""
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
-        """Where these subscriptions stand now; those that never moved are not in it."""
+        """Where these subscriptions stand now; those that never moved are not in it.
+
+        One that is partitioned is in it with all its partitions, each under its own name, instead.
+        """
         ...
 
 
@@ -59,7 +62,10 @@ class Subscriber(Checkpoints, Protocol):
 
     @property
     def interests(self) -> Mapping[str, frozenset[str]]:
-        """The subscriptions by name, each with the names of the event types that it wants."""
+        """The subscriptions (or partitions of one) by name, each with the names of the event types that it wants.
+
+        They may be others after each call of ``checkpoints`` and ``resume``.
+        """
         ...
 
     async def resume(self, names: Collection[str]) -> Mapping[str, Checkpoint]:

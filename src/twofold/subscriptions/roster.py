@@ -7,13 +7,14 @@ from collections.abc import Collection, Mapping
 from twofold.store.port import EventStore, Head
 from twofold.subscriptions.checkpoint import Checkpoint, disagrees
 from twofold.subscriptions.member import Member
+from twofold.subscriptions.partition import is_gone
 from twofold.subscriptions.port import Subscriber
 
 
 async def call_the_roll(
     log: EventStore, subscriber: Subscriber, head: Head, names: Collection[str], *, resume: bool
 ) -> dict[str, Member]:
-    """A member for each of these subscriptions, before the first event of this log if it never moved.
+    """A member for each of these subscriptions that there still are, before the first event of this log if it never moved.
 
     One whose checkpoint the log contradicts is stopped, with both facts. ``resume`` for whoever is going to run them.
     """
@@ -21,7 +22,10 @@ async def call_the_roll(
     types = subscriber.interests
     noted = await subscriber.notes(names)
     found = await (subscriber.resume(names) if resume else subscriber.checkpoints(names))
-    for name, checkpoint in (dict.fromkeys(names, Checkpoint.start(head)) | dict(found)).items():
+    for name in names:
+        if is_gone(name, subscriber.interests):
+            continue
+        checkpoint = found.get(name) or Checkpoint.start(head)
         members[name] = member = Member(name, types[name], checkpoint, noted=noted.get(name))
         if refusal := await disagrees(log, head, name, checkpoint):
             member.stop(refusal, void=True)

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from twofold.errors import OutcomeUnknownError, StoreError, StoreRefusedError, StoreUnavailableError
 from twofold.subscriptions.engine import Engine
 from twofold.subscriptions.leases import Board, Leases, Report, Wish
+from twofold.subscriptions.partition import whole
 from twofold.subscriptions.sharing import shares
 from twofold.subscriptions.status import SubscriptionStatus
 
@@ -68,6 +69,7 @@ class Worker:
         self._builds: dict[str, asyncio.Task[None]] = {}
         self._failed: dict[str, str] = {}
         self._is_blind = False
+        engine.on_split(self._soon.set)
         if shared:
             engine.share(self._soon.set)
 
@@ -153,8 +155,9 @@ class Worker:
 
     def _wanted(self, board: Board, known: frozenset[str]) -> frozenset[str]:
         if not self.shared:
-            return known - board.paused
-        plan = shares(board, besides=board.paused)
+            return frozenset(name for name in known if not board.is_paused(name))
+        paused = [name for names in board.workers.values() for name in names if board.is_paused(name)]
+        plan = shares(board, besides=paused)
         return frozenset(name for name, worker in plan.items() if worker == self.id and name in known)
 
     async def _leave(self, board: Board, wanted: Collection[str]) -> None:
@@ -196,7 +199,7 @@ class Worker:
                 self._build is not None
                 and wish.verb != "pause"
                 and wish.code == self._codes.get(wish.name)
-                and wish.name not in board.paused
+                and not board.is_paused(wish.name)
                 and place not in self._builds
                 and board.holder(place) is None
                 and await self._leases.take(self.id, [place], seconds=self._lease_seconds, fence=False)
@@ -267,7 +270,7 @@ class Worker:
 
 def building_of(name: str) -> str:
     """What a worker holds a lease on while it builds the next generation of a subscription."""
-    return f"{name}@next"
+    return f"{whole(name)}@next"
 
 
 def _report(status: SubscriptionStatus) -> Report:

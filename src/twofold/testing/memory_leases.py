@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, MutableMapping, Sequence
 import msgspec
 
 from twofold.subscriptions import Board, Checkpoint, Lease, Report, Verb, Wish
+from twofold.subscriptions.partition import whole
 from twofold.subscriptions.status import State
 
 
@@ -81,7 +82,6 @@ class MemoryLeases:
             self._wishes.pop((name, verb), None)
 
     async def fence(self, names: Collection[str]) -> None:
-        for name in names:
-            if name in self._checkpoints:
-                at = self._checkpoints[name]
+        for name, at in list(self._checkpoints.items()):
+            if name in names or whole(name) in names:
                 self._checkpoints[name] = msgspec.structs.replace(at, epoch=at.epoch + 1)

@@ -12,13 +12,22 @@ import msgspec
 
 from twofold.errors import QueryError, StoreRefusedError
 from twofold.projections.amendment import amendment, refuse_partial_groups
-from twofold.projections.generations import Generation, Switch, beside, in_generation, numbered, subscription_of
+from twofold.projections.generations import (
+    Generation,
+    Switch,
+    beside,
+    in_generation,
+    may_take_over,
+    numbered,
+    subscription_of,
+)
 from twofold.projections.keys import unfit
 from twofold.projections.ledger import Keeper, Values
 from twofold.projections.parking import Letter, Parked
-from twofold.projections.port import Advance, Found, Layout, Survey, Take, Unparking, refused_value
+from twofold.projections.port import Advance, Arrangement, Found, Layout, Survey, Take, Unparking, refused_value
 from twofold.projections.table import Changes, Column, Key, Table
 from twofold.subscriptions import Checkpoint, Note
+from twofold.subscriptions.partition import partition_names, standing, whole
 from twofold.testing.memory_leases import MemoryLeases
 
 _PLAIN: Mapping[str, type[Any]] = {
@@ -83,7 +92,7 @@ class MemoryReads:
             if table.name in amended:
                 self._amend(table, amended[table.name].columns)
             else:
-                self._checkpoints.pop(table.subscription, None)
+                self._forget_checkpoints(table.subscription)
                 self._make(table.name, table)
 
     async def definitions(self, tables: Collection[str]) -> Mapping[str, str]:
@@ -100,7 +109,21 @@ class MemoryReads:
         return self._turned_back(table, [row for row in self._rows(table).rows.values() if row[column] in wanted])
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
-        return {name: self._checkpoints[name] for name in names if name in self._checkpoints}
+        return standing(self._checkpoints, names)
+
+    async def arrange(self, arrangement: Arrangement) -> bool:
+        name, after = arrangement.subscription, arrangement.after
+        found = {each: at for each, at in self._checkpoints.items() if whole(each) == name}
+        if _places(standing(found, [name])) != _places(arrangement.before):
+            return False
+        if arrangement.work is not None:
+            raise _no_sql()
+        epoch = max([1, *(at.epoch for at in found.values())]) + 1
+        self._forget_checkpoints(name)
+        for each, at in ({name: next(iter(after.values()))} | dict(after)).items():
+            self._checkpoints[each] = msgspec.structs.replace(at, epoch=epoch)
+        self._notes = {each: note for each, note in self._notes.items() if whole(each) != name}
+        return True
 
     async def save(self, advances: Sequence[Advance]) -> list[bool]:
         moved = [self._may_move(advance) for advance in advances]
@@ -119,7 +142,8 @@ class MemoryReads:
 
     async def survey(self, table: Table, beside: Sequence[str], take: Take) -> Survey:
         take(table, self._turned_back(table, list(self._rows(table).rows.values())))
-        return Survey(self._checkpoints.get(table.subscription), await self.parked(beside), await self.skipped(beside))
+        checkpoints = await self.checkpoints([table.subscription])
+        return Survey(checkpoints, await self.parked(beside), await self.skipped(beside))
 
     # --- Parked keys --------------------------------------------------------------------------------------------
 
@@ -173,18 +197,19 @@ class MemoryReads:
         name, old, new = change.subscription, change.old, change.new
         if not change.fits(await self.generations([name])):
             return False
-        at, coming = self._checkpoints.get(name), self._checkpoints.get(subscription_of(name, new))
-        if coming is None or (at is not None and at.position > coming.position and not change.back):
+        beside = subscription_of(name, new)
+        here, there = await self.checkpoints([name]), await self.checkpoints([beside])
+        if not may_take_over(change, _places(here), _places(there)):
             return False
         for table in change.tables:
             self._rename(table.name, numbered(table.name, old))
             self._rename(numbered(table.name, new), table.name)
-        epoch = max(coming.epoch, at.epoch if at is not None else 0) + 1
-        del self._checkpoints[subscription_of(name, new)]
-        if at is not None:
-            self._checkpoints[subscription_of(name, old)] = msgspec.structs.replace(at, epoch=epoch)
-        self._checkpoints[name] = msgspec.structs.replace(coming, epoch=epoch)
-        self._notes.pop(name, None)
+        epoch = max(at.epoch for at in self._checkpoints.values()) + 1
+        self._rename_checkpoints(name, subscription_of(name, old), epoch)
+        self._rename_checkpoints(beside, name, epoch)
+        if list(there) == [beside] and change.partitions > 1:
+            self._checkpoints |= dict.fromkeys(partition_names(name, change.partitions), self._checkpoints[name])
+        self._notes = {each: note for each, note in self._notes.items() if whole(each) != name}
         for number, state in ((old, change.leaves), (new, "active")):
             if (name, number) in self._generations:
                 found = self._generations[name, number]
@@ -197,7 +222,7 @@ class MemoryReads:
         for table in tables:
             self._forget(numbered(table.name, generation.number))
         about = generation.subscription, generation.number
-        self._checkpoints.pop(subscription_of(*about), None)
+        self._forget_checkpoints(subscription_of(*about))
         self._generations[about] = msgspec.structs.replace(self._generations[about], state=generation.dropped)
         return True
 
@@ -249,6 +274,15 @@ class MemoryReads:
         self._parked = {about: each for about, each in self._parked.items() if about[0] != name}
         self._letters = {about: each for about, each in self._letters.items() if about[0] != name}
 
+    def _forget_checkpoints(self, subscription: str) -> None:
+        for name in [each for each in self._checkpoints if whole(each) == subscription]:
+            del self._checkpoints[name]
+
+    def _rename_checkpoints(self, subscription: str, other: str, epoch: int) -> None:
+        for name in [each for each in self._checkpoints if whole(each) == subscription]:
+            at = msgspec.structs.replace(self._checkpoints.pop(name), epoch=epoch)
+            self._checkpoints[other + name.removeprefix(subscription)] = at
+
     def _rename(self, name: str, other: str) -> None:
         self._tables[other] = self._tables.pop(name)
         for about in [about for about in self._parked if about[0] == name]:
@@ -267,7 +301,8 @@ class MemoryReads:
 
     def _may_move(self, advance: Advance) -> bool:
         """Whether the checkpoint is where the step begins; one that never moved stands before the first event."""
-        at = self._checkpoints.get(advance.name, advance.start if advance.start.position == 0 else None)
+        may_begin = advance.start.position == 0 and whole(advance.name) == advance.name
+        at = self._checkpoints.get(advance.name, advance.start if may_begin else None)
         return at is not None and (at.position, at.epoch) == (advance.start.position, advance.start.epoch)
 
     def _kept(self, changes: Changes) -> dict[Key, dict[str, Any]]:
@@ -318,6 +353,10 @@ def _refuse_unfit(table: Table, values: Values) -> None:
             raise TypeError(f"{column.name} must be {wanted.__name__}, not {type(value).__name__}")
         if reason := unfit(column.name, value):
             raise ValueError(reason)
+
+
+def _places(found: Mapping[str, Checkpoint]) -> dict[str, tuple[int, int]]:
+    return {name: (at.position, at.epoch) for name, at in found.items()}
 
 
 def _no_sql() -> StoreRefusedError:

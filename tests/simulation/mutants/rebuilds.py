@@ -13,6 +13,7 @@ from twofold.projections import generations, projector, rebuild
 from twofold.projections.builder import Builder
 from twofold.projections.builds import Builds
 from twofold.projections.deployment import superseded
+from twofold.projections.group import Group
 from twofold.projections.hoard import Hoard
 from twofold.projections.lot import Lot
 from twofold.projections.port import Advance
@@ -81,9 +82,9 @@ def parked_keys_of_a_build_not_read() -> Wrong:
     """Who builds does not look which keys are parked in what he builds: they take their later events."""
     right = Lot.read
 
-    async def read(self: Lot, read_models: Collection[str]) -> None:
-        if not any("__" in name for name in read_models):
-            await right(self, read_models)
+    async def read(self: Lot, groups: Collection[Group]) -> None:
+        if not any("__" in each.name for group in groups for each in group.projections):
+            await right(self, groups)
 
     return Lot, "read", read
 

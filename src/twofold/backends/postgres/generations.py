@@ -6,11 +6,21 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
+from twofold.backends.postgres.arranging import family
 from twofold.backends.postgres.connection import Connection, quoted
 from twofold.backends.postgres.tables import statements, words_index
-from twofold.projections.generations import Generation, Switch, beside, in_generation, numbered, subscription_of
+from twofold.projections.generations import (
+    Generation,
+    Switch,
+    beside,
+    in_generation,
+    may_take_over,
+    numbered,
+    subscription_of,
+)
 from twofold.projections.table import Table
 from twofold.store.pages import load_page
+from twofold.subscriptions.partition import partition_names, standing
 
 _SQL = load_page("twofold.backends.postgres", "reads.sql")
 
@@ -52,24 +62,31 @@ def completing(number: int, tables: Sequence[Table]) -> list[str]:
 async def switch(connection: Connection, change: Switch) -> bool:
     """Exchange two generations, if the new one may take over."""
     name, old, new = change.subscription, change.old, change.new
+    beside = subscription_of(name, new)
     if not change.fits(await generations_of(connection, [name])):
         return False
-    rows = await connection.fetch(_SQL["places"], [name, subscription_of(name, new)])
-    places = {row[0]: (row[1], row[2]) for row in rows}
-    at, coming = places.get(name), places.get(subscription_of(name, new))
-    if coming is None or (at is not None and at[0] > coming[0] and not change.back):
+    here, there = await family(connection, name), await family(connection, beside)
+    if not may_take_over(change, standing(here, [name]), standing(there, [beside])):
         return False
     if any(each.state == "active" and each.number != old for each in await generations_of(connection, [name])):
         return False
+    if not here:
+        await connection.execute(_SQL["begin_beside"], name, beside)
+        here = await family(connection, name)
+        if not may_take_over(change, standing(here, [name]), standing(there, [beside])):
+            return False  # Somebody has begun it at this moment, and come further.
     for index in completing(change.new, change.tables) if not change.back else ():
         await connection.execute(index)
-    epoch = max(coming[1], at[1] if at is not None else 0) + 1
+    epoch = max(epoch for _, epoch in (*here.values(), *there.values())) + 1
     for table in change.tables:
         await _rename(connection, table.name, numbered(table.name, old))
         await _rename(connection, numbered(table.name, new), table.name)
     await connection.execute(_SQL["rename_checkpoint"], subscription_of(name, old), epoch, name)
-    await connection.execute(_SQL["rename_checkpoint"], name, epoch, subscription_of(name, new))
-    await connection.execute(_SQL["remove_note"], name)
+    await connection.execute(_SQL["rename_checkpoint"], name, epoch, beside)
+    if list(there) == [beside] and change.partitions > 1:
+        for each in partition_names(name, change.partitions):
+            await connection.execute(_SQL["split_checkpoint"], each, name)
+    await connection.execute(_SQL["remove_notes"], name)
     await connection.execute(_SQL["set_generation"], change.leaves, name, old)
     await connection.execute(_SQL["set_generation"], "active", name, new)
     return True

@@ -55,9 +55,16 @@ where l.worker = excluded.worker or l.ends_at <= clock_timestamp()
 returning name;
 
 -- name: fence
--- Whoever ran it before is late from here on. In order of names, as all who hold several.
+-- Whoever ran it before is late from here on; with it its partitions. In order of names, as all who hold several.
 update twofold_checkpoints c set epoch = c.epoch + 1
-from (select name from twofold_checkpoints where name = any ($1::text[]) order by name for update) as held
+from (
+    select c.name from twofold_checkpoints c
+    where exists (
+        select 1 from unnest($1::text[]) as wanted (name)
+        where c.name = wanted.name or (c.name > wanted.name || '#' and c.name < wanted.name || '$')
+    )
+    order by c.name for update
+) as held
 where c.name = held.name;
 
 -- name: give_back

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import asyncpg
 
+from twofold.backends.postgres.arranging import fields
 from twofold.backends.postgres.connection import Connection
 from twofold.backends.postgres.copying import copy_rows
 from twofold.backends.postgres.generations import generations_of, switch
@@ -21,6 +22,7 @@ from twofold.projections.table import Changes, Key, Table
 from twofold.store.pages import load_page
 from twofold.store.port import Row
 from twofold.subscriptions import Checkpoint
+from twofold.subscriptions.partition import standing, whole
 
 _SQL = load_page("twofold.backends.postgres", "reads.sql")
 _LOG = load_page("twofold.backends.postgres", "read.sql")
@@ -43,7 +45,7 @@ class PostgresRows:
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
         found = await self._connection.fetch(_SQL["checkpoints"], list(names))
-        return {name: Checkpoint(*fields) for name, *fields in found}
+        return standing({name: Checkpoint(*fields) for name, *fields in found}, names)
 
     async def load(self, table: Table, keys: Collection[Key]) -> list[Any]:
         said = statements(table)
@@ -84,9 +86,9 @@ class PostgresRows:
     async def _move(self, advances: Sequence[Advance]) -> frozenset[str]:
         """The names of the steps whose checkpoint has been moved."""
         for advance in advances:
-            if advance.start.position == 0:
-                await self._connection.execute(_SQL["begin_checkpoint"], advance.name, *_fields(advance.start))
-        ends = zip(*(_fields(advance.end) for advance in advances), strict=True)
+            if advance.start.position == 0 and whole(advance.name) == advance.name:
+                await self._connection.execute(_SQL["begin_checkpoint"], advance.name, *fields(advance.start))
+        ends = zip(*(fields(advance.end) for advance in advances), strict=True)
         moved = await self._connection.fetch(
             _SQL["move_checkpoints"],
             [advance.name for advance in advances],
@@ -124,7 +126,3 @@ def told_of_values() -> Generator[None]:
         yield
     except UNFIT as error:
         raise refused_value(error) from error
-
-
-def _fields(at: Checkpoint) -> tuple[object, ...]:
-    return at.position, at.store_id, at.log_epoch, at.event_position, at.event_id, at.epoch

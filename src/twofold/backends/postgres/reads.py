@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from twofold.backends.postgres.arranging import arrange
 from twofold.backends.postgres.connection import Connection, Connections, quoted
 from twofold.backends.postgres.generations import completing, drop, enter, generations_of, switch
 from twofold.backends.postgres.leases import PostgresLeases, create_leases
@@ -18,7 +19,7 @@ from twofold.backends.postgres.tables import add_column, renew_words, statements
 from twofold.projections.amendment import Amendment, amendment, refuse_changed, refuse_partial_groups
 from twofold.projections.generations import Generation, Switch
 from twofold.projections.parking import Letter, Parked
-from twofold.projections.port import Advance, Found, Layout, Survey, Take, Unparking
+from twofold.projections.port import Advance, Arrangement, Found, Layout, Survey, Take, Unparking
 from twofold.projections.table import Key, Table
 from twofold.store.pages import load_page
 from twofold.subscriptions import Checkpoint, Note
@@ -92,6 +93,14 @@ class PostgresReads:
     async def survey(self, table: Table, beside: Sequence[str], take: Take) -> Survey:
         async with self._connections.transaction(read_only=True, isolation="repeatable_read") as connection:
             return await survey(connection, table, beside, take)
+
+    async def arrange(self, arrangement: Arrangement) -> bool:
+        with suppress(Undone):
+            async with self._connections.transaction() as connection:
+                if not await arrange(connection, arrangement):
+                    raise Undone
+                return True
+        return False
 
     async def parked(self, read_models: Collection[str]) -> Sequence[Parked]:
         async with self._connections.connection() as connection:

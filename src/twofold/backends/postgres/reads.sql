@@ -63,8 +63,10 @@ on conflict do nothing;
 select secret from twofold_secrets where name = 'cursors';
 
 -- name: checkpoints
-select name, position, store_id, log_epoch, event_position, event_id, epoch
-from twofold_checkpoints where name = any ($1::text[]);
+-- With those of their partitions, whose names go on with # (and $ comes right after it).
+select c.name, c.position, c.store_id, c.log_epoch, c.event_position, c.event_id, c.epoch
+from unnest($1::text[]) as wanted (name)
+join twofold_checkpoints c on c.name = wanted.name or (c.name > wanted.name || '#' and c.name < wanted.name || '$');
 
 -- name: begin_checkpoint
 -- A subscription that never moved stands before the first event; whoever comes first says so.
@@ -84,7 +86,7 @@ from (
         $4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::text[], $9::bigint[]
     ) as n (name, from_position, from_epoch, position, store_id, log_epoch, event_position, event_id, epoch)
     join twofold_checkpoints held on held.name = n.name
-    order by n.name for update of held
+    order by held.name for update of held
 ) n
 where c.name = n.name and c.position = n.from_position and c.epoch = n.from_epoch
 returning c.name;
@@ -94,6 +96,10 @@ select name, position, code, message, facts from twofold_errors where name = any
 
 -- name: remove_note
 delete from twofold_errors where name = $1;
+
+-- name: remove_notes
+-- Those of its partitions, too.
+delete from twofold_errors where name = $1 or (name > $1 || '#' and name < $1 || '$');
 
 -- name: write_note
 -- Two processes may stop at the same event. When, is said by the database.
@@ -110,7 +116,28 @@ select (select definition from twofold_read_models where name = $1),
 
 -- name: forget_checkpoint
 -- A table that is made anew is filled from the first event on.
-delete from twofold_checkpoints where name = $1;
+delete from twofold_checkpoints where name = $1 or (name > $1 || '#' and name < $1 || '$');
+
+-- name: hold_checkpoint
+-- Whoever changes all checkpoints of a subscription locks the one under its own name first, so that what the next
+-- statement finds of the others is true until the end of the transaction.
+select name from twofold_checkpoints where name = $1 for update;
+
+-- name: family
+-- A subscription's own checkpoint and those of its partitions. In order of names, as all who hold several.
+select name, position, epoch from twofold_checkpoints
+where name = $1 or (name > $1 || '#' and name < $1 || '$') order by name for update;
+
+-- name: forget_partitions
+delete from twofold_checkpoints where name > $1 || '#' and name < $1 || '$';
+
+-- name: add_checkpoint
+insert into twofold_checkpoints (name, position, store_id, log_epoch, event_position, event_id, epoch)
+values ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: set_checkpoint
+update twofold_checkpoints
+set position = $2, store_id = $3, log_epoch = $4, event_position = $5, event_id = $6, epoch = $7 where name = $1;
 
 -- name: remember_definition
 -- In the transaction that makes the table.
@@ -165,13 +192,20 @@ alter index if exists {index} rename to {other};
 -- name: drop_table
 drop table if exists {table};
 
--- name: places
--- Held until the end of the transaction, so that nobody advances meanwhile. In order of names, as all who hold several.
-select name, position, epoch from twofold_checkpoints where name = any ($1::text[]) order by name for update;
+-- name: begin_beside
+-- A subscription that never moved is begun, so that nobody else begins it while it is exchanged with what stands beside.
+insert into twofold_checkpoints (name, position, store_id, log_epoch, event_position, event_id, epoch)
+select $1, 0, store_id, log_epoch, 0, '', 1 from twofold_checkpoints where name = $2
+on conflict do nothing;
 
 -- name: rename_checkpoint
--- The epoch fences whoever ran it under either name.
-update twofold_checkpoints set name = $1, epoch = $2 where name = $3;
+-- With those of its partitions. The epoch fences whoever ran it under either name.
+update twofold_checkpoints set name = $1 || substr(name, length($3) + 1), epoch = $2
+where name = $3 or (name > $3 || '#' and name < $3 || '$');
+
+-- name: split_checkpoint
+insert into twofold_checkpoints (name, position, store_id, log_epoch, event_position, event_id, epoch)
+select $1, position, store_id, log_epoch, event_position, event_id, epoch from twofold_checkpoints where name = $2;
 
 -- name: rename_parked
 update twofold_parked set read_model = $1 where read_model = $2;

@@ -14,6 +14,7 @@ from twofold.projections.port import Found
 from twofold.projections.table import Table
 from twofold.store.pages import load_page
 from twofold.subscriptions import Checkpoint
+from twofold.subscriptions.partition import standing
 
 _SQL = load_page("twofold.backends.postgres", "reads.sql")
 
@@ -51,7 +52,7 @@ class PostgresReplica:
                 found = await connection.fetch(_SQL["checkpoints"], list(names))
             except asyncpg.UndefinedTableError:
                 return {}  # Not even that has come through yet.
-        return {name: Checkpoint(*at) for name, *at in found}
+        return standing({name: Checkpoint(*at) for name, *at in found}, names)
 
     async def select(self, table: Table, tail: str, params: Mapping[str, object]) -> list[Any]:
         said = statements(table)

@@ -21,7 +21,7 @@ async def survey(connection: Connection, table: Table, beside: Sequence[str], ta
     parked, skipped = await parked_of(connection, beside), await skipped_of(connection, beside)
     async for rows in rows_of(connection, table):
         take(table, rows)
-    return Survey(checkpoints.get(table.subscription), parked, skipped)
+    return Survey(checkpoints, parked, skipped)
 
 
 async def rows_of(connection: Connection, table: Table) -> AsyncGenerator[list[Any]]:

@@ -9,10 +9,20 @@ from typing import TypeAlias
 import apsw
 import msgspec
 
+from twofold.backends.sqlite.arranging import family
 from twofold.backends.sqlite.tables import quoted, search_words, statements
-from twofold.projections.generations import Generation, Switch, beside, in_generation, numbered, subscription_of
+from twofold.projections.generations import (
+    Generation,
+    Switch,
+    beside,
+    in_generation,
+    may_take_over,
+    numbered,
+    subscription_of,
+)
 from twofold.projections.table import Table
 from twofold.store.pages import load_page
+from twofold.subscriptions.partition import partition_names, standing
 
 _SQL = load_page("twofold.backends.sqlite", "reads.sql")
 
@@ -64,22 +74,26 @@ def completing(number: int, tables: Sequence[Table]) -> list[Step]:
 def switch(connection: apsw.Connection, change: Switch) -> bool:
     """Exchange two generations, if the new one may take over."""
     name, old, new = change.subscription, change.old, change.new
+    beside = subscription_of(name, new)
     if not change.fits(generations_of(connection, [name])):
         return False
-    at, coming = _checkpoint(connection, name), _checkpoint(connection, subscription_of(name, new))
-    if coming is None or (at is not None and at[0] > coming[0] and not change.back):
+    here, there = family(connection, name), family(connection, beside)
+    if not may_take_over(change, standing(here, [name]), standing(there, [beside])):
         return False
     if any(each.state == "active" and each.number != old for each in generations_of(connection, [name])):
         return False
     for step in completing(new, change.tables) if not change.back else ():
         step(connection)
-    epoch = max(coming[1], at[1] if at is not None else 0) + 1
+    epoch = max(epoch for _, epoch in (*here.values(), *there.values())) + 1
     for table in change.tables:
         _rename(connection, table.name, numbered(table.name, old))
         _rename(connection, numbered(table.name, new), table.name)
     connection.execute(_SQL["rename_checkpoint"], (subscription_of(name, old), epoch, name))
-    connection.execute(_SQL["rename_checkpoint"], (name, epoch, subscription_of(name, new)))
-    connection.execute(_SQL["remove_note"], (name,))
+    connection.execute(_SQL["rename_checkpoint"], (name, epoch, beside))
+    if list(there) == [beside] and change.partitions > 1:
+        for each in partition_names(name, change.partitions):
+            connection.execute(_SQL["split_checkpoint"], (each, name))
+    connection.execute(_SQL["remove_notes"], (name,))
     connection.execute(_SQL["set_generation"], (change.leaves, name, old))
     connection.execute(_SQL["set_generation"], ("active", name, new))
     return True
@@ -95,12 +109,6 @@ def drop(connection: apsw.Connection, generation: Generation, tables: Sequence[T
     connection.execute(_SQL["forget_checkpoint"], (about,))
     connection.execute(_SQL["set_generation"], (generation.dropped, generation.subscription, generation.number))
     return True
-
-
-def _checkpoint(connection: apsw.Connection, name: str) -> tuple[int, int] | None:
-    found = connection.execute(_SQL["place"], (name,)).fetchall()
-    places: list[tuple[int, int]] = msgspec.convert(found, list[tuple[int, int]])
-    return places[0] if places else None
 
 
 def _rename(connection: apsw.Connection, name: str, other: str) -> None:

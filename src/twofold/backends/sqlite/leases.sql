@@ -22,8 +22,9 @@ where l.worker = excluded.worker or l.ends_at <= unixepoch('subsec')
 returning name;
 
 -- name: fence
--- Whoever ran it before is late from here on.
-update twofold_checkpoints set epoch = epoch + 1 where name in (select value from json_each(?));
+-- Whoever ran it before is late from here on; with it its partitions.
+update twofold_checkpoints set epoch = epoch + 1
+where exists (select 1 from json_each(?) where name = value or (name > value || '#' and name < value || '$'));
 
 -- name: give_back
 delete from twofold_leases where worker = ? and name in (select value from json_each(?));

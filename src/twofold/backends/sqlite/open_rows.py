@@ -11,6 +11,7 @@ from typing import Any, cast
 import apsw
 import msgspec
 
+from twofold.backends.sqlite.arranging import fields
 from twofold.backends.sqlite.generations import generations_of, switch
 from twofold.backends.sqlite.parked import park
 from twofold.backends.sqlite.questions import MISTAKES, UNFIT
@@ -24,6 +25,7 @@ from twofold.projections.table import Changes, Key, Table
 from twofold.store.pages import load_page
 from twofold.store.port import Row
 from twofold.subscriptions import Checkpoint
+from twofold.subscriptions.partition import standing, whole
 
 _SQL = load_page("twofold.backends.sqlite", "reads.sql")
 _LOG = load_page("twofold.backends.sqlite", "log.sql")
@@ -44,7 +46,7 @@ class SqliteRows:
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
         wanted = msgspec.json.encode(list(names)).decode()
         found = self._connection.execute(_SQL["checkpoints"], (wanted,))
-        return {name: Checkpoint(*fields) for name, *fields in found}
+        return standing({name: Checkpoint(*fields) for name, *fields in found}, names)
 
     async def load(self, table: Table, keys: Collection[Key]) -> list[Any]:
         said = statements(table)
@@ -82,9 +84,9 @@ class SqliteRows:
 
     async def _advance(self, advance: Advance) -> bool:
         start, end, connection = advance.start, advance.end, self._connection
-        if start.position == 0:
-            connection.execute(_SQL["begin_checkpoint"], (advance.name, *_fields(start)))
-        connection.execute(_SQL["move_checkpoint"], (*_fields(end), advance.name, start.position, start.epoch))
+        if start.position == 0 and whole(advance.name) == advance.name:
+            connection.execute(_SQL["begin_checkpoint"], (advance.name, *fields(start)))
+        connection.execute(_SQL["move_checkpoint"], (*fields(end), advance.name, start.position, start.epoch))
         if connection.changes() != 1:
             return False
         for changes in advance.changes:
@@ -152,7 +154,3 @@ def _values(table: Table, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
     columns = statements(table).codec.columns(rows)
     refuse_odd_texts(table, columns)
     return list(zip(*columns, strict=True))
-
-
-def _fields(at: Checkpoint) -> tuple[object, ...]:
-    return at.position, at.store_id, at.log_epoch, at.event_position, at.event_id, at.epoch

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import apsw
 import msgspec
 
+from twofold.backends.sqlite.arranging import arrange
 from twofold.backends.sqlite.connection import Database
 from twofold.backends.sqlite.generations import Step, completing, drop, enter, generations_of, switch
 from twofold.backends.sqlite.leases import SqliteLeases
@@ -40,7 +41,7 @@ from twofold.backends.sqlite.writing import run_here
 from twofold.projections.amendment import Amendment, amendment, refuse_changed, refuse_partial_groups
 from twofold.projections.generations import Generation, Switch, active_name
 from twofold.projections.parking import Letter, Parked
-from twofold.projections.port import Advance, Found, Layout, Survey, Take, Unparking
+from twofold.projections.port import Advance, Arrangement, Found, Layout, Survey, Take, Unparking
 from twofold.projections.table import Changes, Key, Table
 from twofold.store.migrations import load_migrations
 from twofold.store.pages import load_page
@@ -164,6 +165,13 @@ class SqliteReads:
         if home.path is not None:
             return await asyncio.to_thread(lambda: survey_apart(home, table, beside, take))
         return await home.run(lambda connection: survey(connection, table, beside, take))
+
+    async def arrange(self, arrangement: Arrangement) -> bool:
+        def work(connection: apsw.Connection) -> bool:
+            with transaction(connection):
+                return arrange(connection, arrangement)
+
+        return await self._home(arrangement.subscription).run(work)
 
     async def parked(self, read_models: Collection[str]) -> Sequence[Parked]:
         return await self.database.read(lambda connection: parked_of(connection, read_models))

@@ -2,9 +2,9 @@
 -- their definitions (tables.py): plain names from the code, never a value.
 
 -- name: checkpoints
--- The names come as a JSON array.
+-- With those of their partitions, whose names go on with # (and $ comes right after it). The names come as a JSON array.
 select name, position, store_id, log_epoch, event_position, event_id, epoch
-from twofold_checkpoints where name in (select value from json_each(?));
+from json_each(?) join twofold_checkpoints on name = value or (name > value || '#' and name < value || '$');
 
 -- name: secret
 select secret from twofold_secrets where name = 'cursors';
@@ -27,6 +27,10 @@ select name, position, code, message, facts from twofold_errors where name in (s
 -- name: remove_note
 delete from twofold_errors where name = ?;
 
+-- name: remove_notes
+-- Those of its partitions, too.
+delete from twofold_errors where name = ?1 or (name > ?1 || '#' and name < ?1 || '$');
+
 -- name: write_note
 -- When, is said by the database.
 insert or replace into twofold_errors (name, position, code, message, facts) values (?, ?, ?, ?, ?);
@@ -42,7 +46,18 @@ select (select definition from twofold_read_models where name = ?1),
 
 -- name: forget_checkpoint
 -- A table that is made anew is filled from the first event on.
-delete from twofold_checkpoints where name = ?;
+delete from twofold_checkpoints where name = ?1 or (name > ?1 || '#' and name < ?1 || '$');
+
+-- name: family
+-- A subscription's own checkpoint and those of its partitions.
+select name, position, epoch from twofold_checkpoints where name = ?1 or (name > ?1 || '#' and name < ?1 || '$');
+
+-- name: forget_partitions
+delete from twofold_checkpoints where name > ?1 || '#' and name < ?1 || '$';
+
+-- name: set_checkpoint
+insert or replace into twofold_checkpoints (name, position, store_id, log_epoch, event_position, event_id, epoch)
+values (?, ?, ?, ?, ?, ?, ?);
 
 -- name: remember_definition
 -- In the transaction that makes the table.
@@ -94,12 +109,14 @@ alter table {table} rename to {other};
 -- name: drop_table
 drop table if exists {table};
 
--- name: place
-select position, epoch from twofold_checkpoints where name = ?;
-
 -- name: rename_checkpoint
--- The epoch fences whoever ran it under either name.
-update twofold_checkpoints set name = ?, epoch = ? where name = ?;
+-- With those of its partitions. The epoch fences whoever ran it under either name.
+update twofold_checkpoints set name = ?1 || substr(name, length(?3) + 1), epoch = ?2
+where name = ?3 or (name > ?3 || '#' and name < ?3 || '$');
+
+-- name: split_checkpoint
+insert into twofold_checkpoints (name, position, store_id, log_epoch, event_position, event_id, epoch)
+select ?1, position, store_id, log_epoch, event_position, event_id, epoch from twofold_checkpoints where name = ?2;
 
 -- name: rename_parked
 update twofold_parked set read_model = ? where read_model = ?;

@@ -43,6 +43,6 @@ def survey(connection: apsw.Connection, table: Table, beside: Sequence[str], tak
         rows = connection.execute(said.select)
         while found := list(islice(rows, ROWS_AT_ONCE)):
             take(table, said.codec.rows(found))
-        return Survey(checkpoints.get(table.subscription), parked, skipped)
+        return Survey(checkpoints, parked, skipped)
     finally:
         connection.execute("rollback")

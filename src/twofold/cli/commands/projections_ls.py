@@ -17,6 +17,7 @@ from twofold.cli.stores import opened_app
 from twofold.parts import Parts
 from twofold.projections import fingerprint, groups_of, joined, sql_fingerprint
 from twofold.projections.rollout import Standing
+from twofold.subscriptions.partition import whole
 from twofold.subscriptions.status import SubscriptionStatus
 
 EVERY_SECONDS = 1.0
@@ -66,10 +67,11 @@ def document_of(
     each: SubscriptionStatus, standings: Mapping[str, Standing], fingerprints: Mapping[str, str]
 ) -> dict[str, object]:
     """What programs are told of a subscription."""
-    standing = standings.get(each.name)
+    subscription = whole(each.name)
+    standing = standings.get(subscription)
     document: dict[str, object] = {**msgspec.structs.asdict(each), "eta_seconds": each.eta_seconds}
-    if each.name in fingerprints:
-        document["fingerprint"] = fingerprints[each.name]
+    if subscription in fingerprints:
+        document["fingerprint"] = fingerprints[subscription]
     if standing is not None:
         document |= msgspec.structs.asdict(standing)
     return document

@@ -31,6 +31,7 @@ from twofold.projections import (
     AllRows,
     Audience,
     DeadLetters,
+    Group,
     Inline,
     Projector,
     ReadModel,
@@ -48,6 +49,7 @@ from twofold.projections.control import Control
 from twofold.projections.deployment import Deployment, Plan, code_of
 from twofold.projections.generations import Generation
 from twofold.projections.rebuild import PAGE_MAX, Tell
+from twofold.projections.repartitioning import Repartitioning
 from twofold.projections.rollout import Rollout, rebuilt
 from twofold.projections.throttle import LAG_MAX_SECONDS
 from twofold.queries import Answer, Desk, Moments, QuestionCount, Sources, TableChanges
@@ -71,6 +73,9 @@ Rebuilding: TypeAlias = Literal["auto", "manual"]
 Background: TypeAlias = bool | Literal["shared"]
 
 log = logging.getLogger("twofold.app")
+
+ARRANGE_SECONDS = 1.0
+"""How often it is looked whether partitions can be exchanged that stood too far apart before."""
 
 DRAIN_SECONDS = 30.0
 """How long a stop waits for commands and questions under way. What is appended by then is appended."""
@@ -563,6 +568,11 @@ class _Live:
             reach=self.reach,
             nudge=self.worker.nudge,
         )
+        self.repartitioning = Repartitioning(
+            rooms.log, app.registry, rooms.reads, projector=lambda group: self._projector_of(group.name)
+        )
+        self.to_arrange: Sequence[Group] = [group for group in self.groups if not group.strong]
+        self.arranging: asyncio.Task[None] | None = None
         self.builds = Builds(
             rooms.log,
             app.registry,
@@ -634,8 +644,25 @@ class _Live:
             self.behind |= {group.name for group in self.strong}
             await self._see_who_is_level()
         if app.settings.background and (app.parts.projections or app.parts.sql_projections):
+            await self._arrange()
             await self.worker.start()
             await self._begin(plans)
+            self.arranging = asyncio.create_task(self._arrange_the_rest())
+
+    async def _arrange(self) -> None:
+        """Bring read models to as many partitions as this code would like, but for what is built anew anyway."""
+        found = [group for group in self.to_arrange if group.name not in self.builds.waiting]
+        self.to_arrange = [group for group in found if not await self.repartitioning.arrange(group)]
+
+    async def _arrange_the_rest(self) -> None:
+        """Partitions that stood apart may be level later."""
+        for group in self.to_arrange:
+            log.info("%s is not split into %d partitions yet: some are late", group.name, group.partitions)
+        while self.to_arrange:
+            await asyncio.sleep(ARRANGE_SECONDS)
+            with suppress(StoreError):  # It is there again next time.
+                await self._arrange()
+                self.worker.nudge()
 
     async def _planned(self) -> Sequence[Plan]:
         return self._wanted(await self.deployment.plans())
@@ -780,6 +807,9 @@ class _Live:
             self.desk.close()
             await self.work.done(DRAIN_SECONDS)
             await self.appender.close()
+            if self.arranging is not None:
+                self.arranging.cancel()
+                await asyncio.gather(self.arranging, return_exceptions=True)  # The next start goes on.
             await self.builds.stop()
             await self.worker.stop()
         finally:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 import msgspec
@@ -18,9 +18,10 @@ from tests.projections.shapes import EVENTS, REGISTRY, Added, Cancelled, Left, N
 from tests.read_stores import log_of, read_store
 from twofold.errors import BehindError
 from twofold.messages import Event
-from twofold.projections import Projector, ReadModel, define, partitioned
+from twofold.projections import Group, Projector, ReadModel, define, groups_of, partitioned
 from twofold.projections.parking import key_text
 from twofold.projections.partitions import place_of
+from twofold.projections.repartitioning import Repartitioning
 from twofold.subscriptions import Engine
 from twofold.subscriptions.partition import count_of, partition_names
 from twofold.testing.memory_reads import MemoryReads
@@ -36,8 +37,32 @@ FREE = {
 
 assert set(FREE) < set(EVENTS)
 models = st.builds(made_up, st.fixed_dictionaries({}, optional=FREE).filter(len), st.booleans(), st.just(False))
-turns = st.lists(st.tuples(st.sampled_from([1, 2, 3, 4, 6]), st.integers(0, 3)), min_size=1, max_size=4)
-"""Engines one after the other: into how many partitions each would like to split, and how many pages it takes."""
+Turn: TypeAlias = tuple[int, int, bool, frozenset[int]]
+"""An engine: how many partitions it would like, how many pages it takes, whether it splits what it finds as it would like
+it, and which partitions it leaves to others."""
+
+turns: st.SearchStrategy[list[Turn]] = st.lists(
+    st.tuples(
+        st.sampled_from([1, 2, 3, 4, 6]), st.integers(0, 3), st.booleans(), st.frozensets(st.integers(2, 6), max_size=3)
+    ),
+    min_size=1,
+    max_size=5,
+)
+"""One after the other, while those before live on."""
+
+
+class Some(Projector):
+    """Leaves some partitions to others."""
+
+    left: frozenset[int] = frozenset()
+
+    @property
+    def interests(self) -> Mapping[str, frozenset[str]]:
+        return {name: types for name, types in super().interests.items() if _number(name) not in self.left}
+
+
+def _number(name: str) -> int:
+    return int(name.partition("#")[2].partition("/")[0] or 1)
 
 
 async def _case(
@@ -46,25 +71,34 @@ async def _case(
     model: type[ReadModel],
     page_max: int,
     rows_max: int,
-    counts: Sequence[tuple[int, int]],
+    counts: Sequence[Turn],
     parked_max: int,
 ) -> None:
     log = await log_of(history)
 
-    def engine(count: int) -> Engine:
-        projection = define(partitioned(count)(model))
-        return Engine(
-            log, REGISTRY, Projector(reads, [projection], rows_max=rows_max, parked_max=parked_max), page_max=page_max
-        )
+    def projector(group: Group) -> Some:
+        return Some(reads, group.projections, groups=[group], rows_max=rows_max, parked_max=parked_max)
+
+    def group_of(count: int) -> Group:
+        (group,) = groups_of([define(partitioned(count)(model))])
+        return group
 
     await reads.open()
     try:
         await reads.install([define(model).table])
-        for count, steps in counts:
-            here = engine(count)
-            for _ in range(steps):
-                await here.step()
-        await asyncio.gather(*(_settle(engine(count)) for count, _ in counts))
+        engines = list[Engine]()
+        for count, steps, splits, left in counts:
+            group = group_of(count)
+            some = projector(group)
+            some.left = left
+            engines.append(Engine(log, REGISTRY, some, page_max=page_max))
+            if splits:
+                await Repartitioning(log, REGISTRY, reads, projector=projector).arrange(group)
+            for step in range(steps):
+                for each in engines[step:]:
+                    await each.step()
+        everything = Engine(log, REGISTRY, projector(group_of(2)), page_max=page_max)
+        await asyncio.gather(*map(_settle, [*engines, everything]))
         await _check(reads, REGISTRY.page((await log.read()).rows), model, parked_max)
     finally:
         await reads.close()
@@ -116,7 +150,7 @@ def test_partitions_on_sqlite_hold_what_a_naive_fold_gives(
     model: type[ReadModel],
     page_max: int,
     rows_max: int,
-    counts: Sequence[tuple[int, int]],
+    counts: Sequence[Turn],
     parked_max: int,
 ) -> None:
     asyncio.run(_case(read_store("sqlite://"), history, model, page_max, rows_max, counts, parked_max))
@@ -128,7 +162,7 @@ def test_partitions_in_memory_hold_what_a_naive_fold_gives(
     model: type[ReadModel],
     page_max: int,
     rows_max: int,
-    counts: Sequence[tuple[int, int]],
+    counts: Sequence[Turn],
     parked_max: int,
 ) -> None:
     asyncio.run(_case(MemoryReads(), history, model, page_max, rows_max, counts, parked_max))
@@ -142,7 +176,7 @@ def test_partitions_on_postgres_hold_what_a_naive_fold_gives(
     model: type[ReadModel],
     page_max: int,
     rows_max: int,
-    counts: Sequence[tuple[int, int]],
+    counts: Sequence[Turn],
     parked_max: int,
 ) -> None:
     schema = f"t_{uuid.uuid4().hex[:12]}"

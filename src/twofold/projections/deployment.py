@@ -177,6 +177,17 @@ def _names(group: Group) -> tuple[str, ...]:
     return tuple(each.name for each in group.projections)
 
 
+def split_before(group: Group, count: int) -> StoreRefusedError | None:
+    """The error for a process whose code cannot fold parts of what is kept in parts."""
+    if count <= 1 or group.splittable:
+        return None
+    return StoreRefusedError(
+        f"{group.name} is kept in {count} partitions, and its rows depend on each other in this code",
+        reason="partitioned",
+        remedy=f"Build it anew: twofold projections rebuild {group.name}.",
+    )
+
+
 def superseded(group: Group, active: Sequence[Generation]) -> StoreRefusedError | None:
     """The error for a process whose code did not make what serves: its folds would spoil the rows."""
     other = next((each for each in active if each.state == "active" and each.subscription == group.name), None)

@@ -19,7 +19,7 @@ from twofold.projections.fold import Fold
 from twofold.projections.keys import Where
 from twofold.projections.model import ReadModel
 from twofold.projections.parking import Letter, Since, key_from, key_text
-from twofold.projections.partitions import Owns, Places, partitions_of
+from twofold.projections.partitions import Owns, Places, is_splittable, partitions_of
 from twofold.projections.projection import Projection, Touch
 from twofold.projections.strong import is_strong
 from twofold.projections.table import Changes, Key
@@ -44,7 +44,7 @@ class Group(msgspec.Struct, frozen=True, eq=False):
     """Projections in an order in which each comes after those whose rows it looks up. A ``strong`` one moves with appends.
 
     ``skipped`` are letters that are left out for good, by read model: keys with positions. ``partitions`` is how many it
-    is to have; a group with ``owns`` is a part of one, and folds only the rows whose keys it owns.
+    is to have, if its keys can be folded apart (``splittable``); a group with ``owns`` is a part of one, and folds only the rows whose keys it owns.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Group(msgspec.Struct, frozen=True, eq=False):
     strong: bool = False
     skipped: Mapping[str, Collection[tuple[Key, int]]] = {}
     partitions: int = 1
+    splittable: bool = False
     owns: Owns | None = None
 
     @property
@@ -257,7 +258,8 @@ def _group(projections: Sequence[Projection]) -> Group:
     partitions = partitions_of(projections, together=together, strong=strong)
     for each in projections:
         each.join(name if together else "", strong=strong)
-    return Group(name, tuple(_in_order(projections)), strong, partitions=partitions)
+    splittable = is_splittable(projections, together=together, strong=strong)
+    return Group(name, tuple(_in_order(projections)), strong, partitions=partitions, splittable=splittable)
 
 
 def _in_order(projections: Sequence[Projection]) -> list[Projection]:

@@ -49,6 +49,11 @@ def partitioned(count: int) -> Callable[[C], C]:
     return mark
 
 
+def is_splittable(projections: Sequence[Projection], *, together: bool, strong: bool) -> bool:
+    """Whether some keys of read models that share a checkpoint can be folded without the others."""
+    return not any(_refusal(each, together=together, strong=strong) for each in projections)
+
+
 def partitions_of(projections: Sequence[Projection], *, together: bool, strong: bool) -> int:
     """How many partitions read models that share a checkpoint have.
 

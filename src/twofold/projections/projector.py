@@ -13,7 +13,7 @@ from twofold.messages import Event, Recorded
 from twofold.projections.audience import Audience, commit_of
 from twofold.projections.blame import blamed, is_of_an_event
 from twofold.projections.definition import by_name
-from twofold.projections.deployment import superseded
+from twofold.projections.deployment import split_before, superseded
 from twofold.projections.folding import Folding
 from twofold.projections.group import Group, Page, groups_of, left_out
 from twofold.projections.lot import Lot, count_parked
@@ -65,6 +65,7 @@ class Projector:
         found = groups_of(by_name(projections).values()) if groups is None else groups
         self._wholes = {group.name: group for group in found}
         self._groups: dict[str, Group] = {}
+        self._counts: dict[str, int] = {}
         for group in found:
             self._split(group, group.partitions)
         self._folding = Folding(projections, rows_max=rows_max, followed=self._audience.followed)
@@ -176,7 +177,8 @@ class Projector:
 
     def _split(self, group: Group, count: int) -> None:
         """Follow a group in so many partitions: as many as are kept (0: none yet), whatever this code would like."""
-        names = partition_names(group.name, count or group.partitions)
+        self._counts[group.name] = count
+        names = partition_names(group.name, (count or group.partitions) if group.splittable else 1)
         if not self._groups.keys() >= set(names):
             for name in [each for each in self._groups if whole(each) == group.name]:
                 del self._groups[name]
@@ -197,7 +199,8 @@ class Projector:
         noted = await self._reads.generations([group.name for group in groups]) if groups else ()
         for group in groups:
             self._superseded.pop(group.name, None)
-            if (error := superseded(group, noted)) is not None:
+            error = superseded(group, noted) or split_before(group, self._counts.get(group.name, 0))
+            if error is not None:
                 self._superseded[group.name] = error
                 self._held.add(group.name)
                 self._tell_superseded(group, error)

@@ -46,3 +46,19 @@ async def test_a_row_may_move_to_a_key_that_is_parked_only_later(page_max: int) 
     )
     assert (await kept.rows()).keys() == {"2"}
     assert await kept.parked() == {'"2"': 3}
+
+
+@pytest.mark.parametrize("page_max", [1, 2, 3, 100])
+async def test_a_row_that_cannot_move_is_parked_from_there_on_and_no_earlier(page_max: int) -> None:
+    kept = Kept()
+    await kept.fold(
+        [
+            ("o-2", Placed(customer="a")),
+            ("o-1", Placed(customer="a")),
+            ("o-1", Added(amount=1)),
+            ("o-1", Renumbered(to="2")),
+        ],
+        page_max,
+    )
+    assert (await kept.rows()).keys() == {"1", "2"}
+    assert await kept.parked() == {'"1"': 4}

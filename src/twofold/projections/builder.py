@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from twofold.errors import FoldError, StoreRefusedError
-from twofold.projections.folding import Folding
+from twofold.projections.folding import Folding, SpoiledError
 from twofold.projections.group import Group
 from twofold.projections.hoard import Hoard
 from twofold.projections.lot import Lot, count_parked
@@ -99,10 +99,11 @@ class Builder:
             self._careful = None
         try:
             page, changes = await self._folding.changed(
-                self._hoard, self._group, delivery.events, self._lot.of(self._group)
+                self._hoard, self._group, delivery.events, self._lot.of(self._group), are_kept=False
             )
-        except FoldError as failed:
-            self._begin_again(careful_until=failed.position)
+        except (FoldError, SpoiledError) as failed:
+            until = failed.position if isinstance(failed, FoldError) else delivery.end.position
+            self._begin_again(careful_until=until)
             return Fenced()
         except BaseException:
             self._begin_again()

@@ -152,7 +152,8 @@ class BuildDoor(ReadDoor):
     async def skipped(self, read_models: Collection[str]) -> Sequence[Letter]:
         found = await super().skipped(read_models)
         skipped = frozenset((each.read_model, msgspec.json.decode(each.key), each.position) for each in found)
-        self.by = By(self.by.code, skipped)
+        others = frozenset(each for each in self.by.skipped if each[0] not in read_models)
+        self.by = By(self.by.code, others | skipped)
         return found
 
 

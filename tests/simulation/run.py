@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -24,9 +24,6 @@ CALM_SECONDS = 300.0
 PACES = (0.03, 0.15, 0.5)
 """How many seconds lie between what befalls machines, about."""
 
-# What goes wrong is planned here, and shown by the trace.
-logging.getLogger("twofold").setLevel(logging.CRITICAL + 1)
-
 
 class Failure(msgspec.Struct, frozen=True):
     """A seed whose run went wrong, why, and the end of its trace."""
@@ -41,6 +38,19 @@ class Failure(msgspec.Struct, frozen=True):
         )
 
 
+@contextmanager
+def silence() -> Generator[None]:
+    """Nothing is logged: what goes wrong is planned here, and shown by the trace."""
+    logger = logging.getLogger("twofold")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@silence()
 def run(seed: int) -> World:
     """The world after a run. Raises what went wrong."""
     world = World(seed)
@@ -48,6 +58,7 @@ def run(seed: int) -> World:
     return world
 
 
+@silence()
 def failure(seed: int) -> Failure | None:
     """What goes wrong with a seed; None if nothing does."""
     world = World(seed)

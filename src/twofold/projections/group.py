@@ -60,9 +60,7 @@ class Group(msgspec.Struct, frozen=True, eq=False):
         for each in reversed(self.projections):  # Each comes after those whose rows it looks up.
             if each.cls in needed:
                 needed |= each.sources
-        return msgspec.structs.replace(
-            self, projections=tuple(each for each in self.projections if each.cls in needed)
-        )
+        return msgspec.structs.replace(self, projections=tuple(each for each in self.projections if each.cls in needed))
 
     def page(self, events: Sequence[Recorded[Event]], parked: Mapping[str, Since] = MappingProxyType({})) -> Page:
         """Plan the fold of these events, with the keys that are parked by read model.

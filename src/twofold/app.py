@@ -597,7 +597,7 @@ class _Live:
             sample=lambda: rooms_for(parse_places("sqlite://"), migrate=True).reads,
             taken_back=self.engine.doubt,  # What serves stands further back now, and is to be followed from there.
         )
-        rooms.reads.on_loss(self.engine.doubt)
+        rooms.reads.on_loss(self._doubt)
         self.desk = Desk(
             Sources(rooms.asked, app.parts.projections, app.parts.sql_projections, self, self.moments),
             app.parts.answerers,
@@ -738,6 +738,10 @@ class _Live:
                     {"name": plan.group.name},
                 )
         return [plan for plan in plans if plan.is_banned]
+
+    def _doubt(self) -> None:
+        self.engine.doubt()
+        self.builds.doubt()
 
     async def reach(self, names: Collection[str], position: int, *, timeout_seconds: float) -> None:
         """Return when questions find these read models at ``position`` or beyond; ``BehindError`` otherwise."""

@@ -14,7 +14,7 @@ from tests.projections.shapes import Placed, Renumbered, made_up
 from tests.read_stores import KINDS, append, opened, registry_of
 from twofold.errors import BehindError, FoldError, InvalidInputError, NotFoundError
 from twofold.messages import Event, Indexed, Key, Registry, by, evolve, stored_as
-from twofold.projections import Projection, Projector, ReadModel, ReadStore, define
+from twofold.projections import Projection, Projector, ReadModel, ReadStore, define, grouped
 from twofold.projections.dead_letters import DeadLetters
 from twofold.subscriptions import Engine
 from twofold.testing.memory import MemoryLog
@@ -383,3 +383,45 @@ async def test_a_retry_whose_row_the_database_will_not_take_leaves_the_key_parke
     assert list(await house.dead(broken).parked()) == [parked]
     assert (await house.dead(broken).retry(parked, skip_reason="too large")).unparked
     assert (await house.children(broken))["1"] == ["Eve", "Poison", "Ida", "Sue"]
+
+
+async def test_a_retry_passes_by_what_the_code_does_not_fold_any_more(house: House) -> None:
+    await house.add(*HISTORY[:4], enrolled("Ada Poison", "1"), child("Ida"))
+    await house.run(families("Poison"))
+
+    @stored_as("families")
+    class Fewer(ReadModel):
+        family_id: Key[str]
+        name: Indexed[str] = ""
+        children: list[str] = []
+        number: int = 0
+
+        @evolve
+        def was_added(self, event: ChildAdded) -> None:
+            self.children.append(event.name)
+
+    (parked,) = await house.dead(define(Fewer)).parked()
+    retried = await house.dead(define(Fewer)).retry(parked)
+    assert retried.unparked
+    assert (retried.after.name, retried.after.children) == ("Ada", ["Eve", "Poison", "Ida"])
+
+
+async def test_a_retry_folds_nothing_of_those_that_only_share_the_checkpoint(house: House) -> None:
+    @grouped("both")
+    @stored_as("course_list")
+    class CourseList(ReadModel):
+        course: Key[str]
+
+        @evolve(creates=True)
+        def was_booked(self, event: CourseBooked) -> None: ...
+
+        @evolve(key=lambda event: event.name)
+        def was_added(self, event: ChildAdded) -> None: ...
+
+    def both(*poison: str) -> tuple[Projection, Projection]:
+        return define(grouped("both")(families(*poison).cls)), define(CourseList)
+
+    await house.add(("course-9", CourseBooked(course="Poison", families=[])), *HISTORY[:1], child("Poison"))
+    await house.run(*both("Poison"))
+    (parked,) = await house.dead(*both()).parked()
+    assert (await house.dead(*both()).retry(parked)).unparked

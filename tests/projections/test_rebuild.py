@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from twofold.messages.markers import Searchable
 from twofold.projections import REMOVED, Projection, Projector, ReadModel, ReadStore, Removed, define, groups_of
 from twofold.projections.dead_letters import DeadLetters
 from twofold.projections.generations import Generation, Switch, in_generation, numbered
+from twofold.projections.parking import Letter
+from twofold.projections.port import Advance
 from twofold.projections.rebuild import Progress, Rebuild
 from twofold.subscriptions import Engine
 from twofold.testing.memory import MemoryLog
@@ -277,13 +279,33 @@ async def test_what_was_skipped_is_left_out_of_the_next_generation_too(bench: Be
     (parked,) = await dead.parked()
     assert (await dead.retry(parked, skip_reason="a test")).unparked
     before = await bench.told(broken)
-    skipped = await bench.reads.skipped([broken.name])
-    rebuild = await bench.rebuild(broken, parked_max=0, skipped=skipped)
+    rebuild = await bench.rebuild(broken, parked_max=0)
     await rebuild.catch_up()
     await rebuild.switch(1)
     await rebuild.close()
     assert await bench.told(broken) == before
     assert "child 2" not in str(before)
+
+
+async def test_a_letter_that_a_crash_has_brought_back_is_a_letter_of_the_build_too(bench: Bench) -> None:
+    await bench.fill(families=2, rounds=4)
+    broken = families("child 2")
+    live = await bench.live(broken)
+    await live.settle()
+    dead = DeadLetters(bench.log, REGISTRY, bench.reads, [broken])
+    (parked,) = await dead.parked()
+    assert (await dead.retry(parked, skip_reason="a test")).unparked
+    rebuild = await bench.rebuild(broken, parked_max=5)
+    await rebuild._step()
+    forget, bench.reads.skipped = bench.reads.skipped, _nothing  # type: ignore[method-assign]
+    rebuild.doubt()
+    await rebuild.catch_up()
+    bench.reads.skipped = forget  # type: ignore[method-assign]
+    assert [each.key for each in await bench.reads.parked(["families__2"])] == [parked.key]
+
+
+async def _nothing(read_models: Collection[str]) -> Sequence[Letter]:
+    return ()
 
 
 async def crowd(bench: Bench, *large: int) -> Projection:
@@ -439,3 +461,27 @@ async def test_beside_appends_nothing_is_left_for_later_that_would_keep_them_wai
     await bench.reads.enter(Generation("families", 2, "code", "building", ("families",)), [table])
     # On SQLite a strong table stands in the log's own file.
     assert await indexes(bench, url, "families__2") == (1 if url.startswith("postgres") else 5)
+
+
+async def test_an_event_that_cannot_be_folded_lets_only_its_page_be_written_as_live_ones_are(bench: Bench) -> None:
+    await bench.fill(rounds=100)
+    broken = families("child 60")
+    live = await bench.live(broken)
+    await live.settle()
+    expected = await bench.told(broken)
+    saved: list[tuple[int, int]] = []
+    save = bench.reads.save
+
+    async def noted(advances: Sequence[Advance]) -> list[bool]:
+        saved.extend((advance.start.position, advance.end.position) for advance in advances)
+        return await save(advances)
+
+    bench.reads.save = noted  # type: ignore[method-assign]
+    rebuild = await bench.rebuild(broken, parked_max=5)
+    await rebuild.catch_up()
+    await rebuild.switch(1)
+    assert await bench.told(broken) == expected
+    before, page, after = saved
+    assert before[0] == 0
+    assert page == (before[1], before[1] + 7)
+    assert after == (page[1], (await bench.log.head()).position)

@@ -109,6 +109,7 @@ class Process(Host):
             sample=_no_sample,
         )
         self.reads.on_loss(self.engine.doubt)
+        self.reads.on_loss(self.builds.doubt)
         self.appender = Appender(self.log, halves=machine.clients > 1)
         self.handling: Handling | None = None
         self._turn = asyncio.Lock()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -21,11 +21,10 @@ from tests.simulation.world import Order, World
 from twofold.errors import NotFoundError
 
 CALM_SECONDS = 300.0
+BEGINS = (0.0, 0.0, 0.5, 1.5)
+"""How many seconds go by before anything befalls anybody: then there is something that can be built anew."""
 PACES = (0.03, 0.15, 0.5)
 """How many seconds lie between what befalls machines, about."""
-
-# What goes wrong is planned here, and shown by the trace.
-logging.getLogger("twofold").setLevel(logging.CRITICAL + 1)
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -41,6 +40,19 @@ class Failure(msgspec.Struct, frozen=True):
         )
 
 
+@contextmanager
+def silence() -> Generator[None]:
+    """Nothing is logged: what goes wrong is planned here, and shown by the trace."""
+    logger = logging.getLogger("twofold")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@silence()
 def run(seed: int) -> World:
     """The world after a run. Raises what went wrong."""
     world = World(seed)
@@ -48,6 +60,7 @@ def run(seed: int) -> World:
     return world
 
 
+@silence()
 def failure(seed: int) -> Failure | None:
     """What goes wrong with a seed; None if nothing does."""
     world = World(seed)
@@ -65,8 +78,8 @@ class Run:
         self._world, self._chance = world, world.chance
         chance, weather = world.chance, world.weather
         self._machines = machines(chance)
-        weather.slow, weather.refused, weather.lost = (chance.choice([0, 0, 0.02, 0.1]) for _ in range(3))
-        self._actions, self._pace = chance.choice(STORMS), chance.choice(PACES)
+        weather.slow, weather.refused, weather.lost = (chance.choice([0, 0, 0.02, 0.1, 0.3]) for _ in range(3))
+        self._actions, self._pace, self._begins = chance.choice(STORMS), chance.choice(PACES), chance.choice(BEGINS)
         bad = chance.choice([0, 0.1, 0.4])
         for number in range(chance.choice([5, 15, 30])):
             world.orders.append(Order(f"c{number}", command(chance, bad)))
@@ -88,8 +101,10 @@ class Run:
         self._world.oracle.finish(LAST)
 
     async def _storm(self) -> None:
+        await asyncio.sleep(self._begins)
         for _ in range(self._chance.randint(4, 20) if self._actions else 0):
-            await asyncio.sleep(self._chance.expovariate(1) * self._pace)
+            if self._chance.random() < 0.7:  # Often one thing comes on top of another.
+                await asyncio.sleep(self._chance.expovariate(1) * self._pace)
             action, process = self._chance.choice(self._actions), self._chance.choice(self._fleet.processes)
             self._world.tell(process.name, action.__name__)
             if self._chance.random() < 0.5:
@@ -122,6 +137,13 @@ class Run:
         return all([await process.deployment.serves(group) for group in groups])
 
     async def _deploy_the_last(self) -> None:
+        """Once more, where old code was just about to switch what it had built when the last came: now there is none."""
+        await self._deploy_everywhere()
+        await asyncio.sleep(2 * max(machine.looks for machine in self._machines))
+        if any(process.builds.waiting for process in self._fleet.processes):
+            await self._deploy_everywhere()
+
+    async def _deploy_everywhere(self) -> None:
         for process in list(self._fleet.processes):
             self._fleet.replace(process, LAST)
         await self._until(lambda: self._fleet.is_up and self._fleet.is_quiet)

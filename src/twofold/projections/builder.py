@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from twofold.errors import FoldError, StoreRefusedError
-from twofold.projections.folding import Folding
+from twofold.projections.folding import Folding, SpoiledError
 from twofold.projections.group import Group
 from twofold.projections.hoard import Hoard
 from twofold.projections.lot import Lot, count_parked
@@ -23,8 +23,9 @@ EVENTS_MAX = 1_000_000
 class Builder:
     """Fills the tables of one group. What it has not written yet is lost with it, and folded again from the checkpoint.
 
-    An event that cannot be folded, or a row that the database refuses, spoils the step in hand: that stretch is done
-    again as live events are, page by page, parking at most ``parked_max`` keys of each read model.
+    An event that cannot be folded, or a row that the database refuses, spoils the step in hand, which is done again: the page
+    with the event, or the stretch with the row, as live events are, parking at most ``parked_max`` keys of each read model.
+    ``renewed`` gives the group again, with the letters that are left out now: a crash may have taken back some.
     """
 
     def __init__(
@@ -35,15 +36,16 @@ class Builder:
         rows_max: int = ROWS_MAX,
         events_max: int = EVENTS_MAX,
         parked_max: int = 0,
+        renewed: Callable[[], Awaitable[Group]] | None = None,
     ) -> None:
-        self._reads, self._group = reads, group
+        self._reads, self._group, self._renewed = reads, group, renewed
         self._rows_max, self._events_max, self._parked_max = rows_max, events_max, parked_max
         self._events = 0
         self._hoard = Hoard(reads, group.projections, rows_max=rows_max)
         self._folding = Folding(group.projections, rows_max=rows_max * len(group.projections))
         self._lot = Lot(reads, group.projections, parked_max=parked_max)
-        self._careful: Projector | None = None
         self._careful_until = 0
+        self._unfoldable: set[int] = set()
 
     @property
     def interests(self) -> Mapping[str, frozenset[str]]:
@@ -54,6 +56,7 @@ class Builder:
 
     async def resume(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
         self._begin_again()
+        self._group = await self._renewed() if self._renewed is not None else self._group
         found = await self._reads.checkpoints(names)
         await self._lot.read([self._group])
         return found
@@ -92,17 +95,18 @@ class Builder:
         is_due = self._hoard.is_full or self._events >= self._events_max
         if is_due and not await self.flush():
             return Fenced()
-        if delivery.start.position < self._careful_until:
+        if delivery.start.position < self._careful_until or self._is_unfoldable(delivery):
             return await self._take_carefully(delivery)
-        if self._careful is not None:
-            await self._lot.read([self._group])
-            self._careful = None
         try:
             page, changes = await self._folding.changed(
-                self._hoard, self._group, delivery.events, self._lot.of(self._group)
+                self._hoard, self._group, delivery.events, self._lot.of(self._group), are_kept=False
             )
         except FoldError as failed:
-            self._begin_again(careful_until=failed.position)
+            self._begin_again()
+            self._unfoldable.add(failed.position)
+            return Fenced()
+        except SpoiledError:
+            self._begin_again(careful_until=delivery.end.position)
             return Fenced()
         except BaseException:
             self._begin_again()
@@ -114,17 +118,25 @@ class Builder:
         return Advanced()
 
     async def _take_carefully(self, delivery: Delivery) -> Outcome:
-        if self._careful is None:
-            careful = Projector(self._reads, self._group.projections, groups=[self._group], parked_max=self._parked_max)
-            await careful.resume([self._group.name])
-            self._careful = careful  # Not before it knows what is parked.
-        (outcome,) = await self._careful.deliver([delivery])
+        if not await self.flush():
+            return Fenced()
+        self._folding.forget(
+            self._group
+        )  # Somebody else changes rows now: one for each page, so that nothing is remembered.
+        careful = Projector(self._reads, self._group.projections, groups=[self._group], parked_max=self._parked_max)
+        await careful.resume([self._group.name])
+        (outcome,) = await careful.deliver([delivery])
+        if isinstance(outcome, Advanced):
+            self._unfoldable = {each for each in self._unfoldable if each > delivery.end.position}
+            await self._lot.read([self._group])
         return outcome
+
+    def _is_unfoldable(self, delivery: Delivery) -> bool:
+        return any(delivery.start.position < each <= delivery.end.position for each in self._unfoldable)
 
     def _begin_again(self, *, careful_until: int = 0) -> None:
         """Forget what was not written: the checkpoint says where to go on."""
         self._hoard.clear()
         self._events = 0
         self._folding.forget(self._group)
-        self._careful = None
         self._careful_until = max(self._careful_until, careful_until)

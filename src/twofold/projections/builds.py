@@ -74,6 +74,7 @@ class Builds:
         self._unreadable: frozenset[str] = frozenset()
         self._waiting: dict[str, str] = {}
         self._turn = asyncio.Lock()
+        self._rebuilding: Rebuild | None = None
         self._task: asyncio.Task[None] | None = None
         self._watch: asyncio.Task[None] | None = None
         self._one_is_done = asyncio.Event()
@@ -166,7 +167,7 @@ class Builds:
     async def _built(self, plan: Plan, *, switch: bool, tell: Tell, check: Check | None) -> Generation:
         plan = await self._deployment.plan(plan.group)  # What serves may be another one since it was planned.
         generation = await self._deployment.begin(plan)
-        rebuild = await self._rebuild(plan, generation, tell)
+        self._rebuilding = rebuild = self._rebuild(plan, generation, tell)
         try:
             await rebuild.catch_up()
             if check is not None:
@@ -175,6 +176,7 @@ class Builds:
                 return generation
             old = await rebuild.switch(plan.old)
         finally:
+            self._rebuilding = None
             await rebuild.close()
         await self._release(plan.group.name)
         await self._deployment.tidy(plan.group, keep=old)
@@ -185,7 +187,7 @@ class Builds:
         strong = any(table.strong for table in change.tables)
         return await (exchanged(self._log, change) if strong else self._reads.switch(change))
 
-    async def _rebuild(self, plan: Plan, generation: Generation, tell: Tell) -> Rebuild:
+    def _rebuild(self, plan: Plan, generation: Generation, tell: Tell) -> Rebuild:
         group = plan.group
         beside = built_beside(group, generation.number)
         return Rebuild(
@@ -197,7 +199,6 @@ class Builds:
             page_max=self._page_max,
             rows_max=min(STRONG_ROWS_MAX, self._rows_max) if group.strong else self._rows_max,
             parked_max=self._parked_max,
-            skipped=await self._reads.skipped([each.name for each in group.projections]),
             tell=tell,
             brake=Throttle(
                 self._look_at_those_that_serve,
@@ -221,6 +222,11 @@ class Builds:
         found = await self._reads.checkpoints(self._projector.interests)
         head = await self._log.head()
         return head.position, {name: checkpoint.position for name, checkpoint in found.items()}
+
+    def doubt(self) -> None:
+        """Look again before anything is relied upon that was seen: a crash may have rewound the read database."""
+        if self._rebuilding is not None:
+            self._rebuilding.doubt()
 
     async def _build_all(self, plans: Sequence[Plan]) -> None:
         for plan in plans:

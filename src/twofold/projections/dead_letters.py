@@ -135,7 +135,8 @@ class DeadLetters:
         self._audience.tell(Commit(unparking.subscription, start, end, [projection.name], {projection.name: rows}))
 
     async def _folded(self, parked: Parked, letters: Sequence[int]) -> tuple[Retried, Sequence[Changes]]:
-        group, projection = self._groups[parked.read_model], self._projections[parked.read_model]
+        projection = self._projections[parked.read_model]
+        group = self._groups[parked.read_model].about(projection)
         key = key_from(projection.table, parked.key)
         try:
             found = await self._reads.load(projection.table, [key])
@@ -168,8 +169,8 @@ class DeadLetters:
 
     async def _pages(self, group: Group, letters: Sequence[int], *, whole: bool) -> Sequence[Sequence[Recorded[Event]]]:
         """The events to fold: the letters, or all of the log up to the last where other rows must be seen as they were."""
-        if not whole:
-            return [await self._events(letters)]
+        if not whole:  # What the code does not fold any more passes by.
+            return [[event for event in await self._events(letters) if event.type in group.types]]
         pages, after, last = list[Sequence[Recorded[Event]]](), 0, letters[-1] if letters else 0
         while after < last:
             page = await self._log.read(after=after, criteria=Criteria.of(types=group.types))

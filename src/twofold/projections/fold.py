@@ -98,6 +98,7 @@ class Fold:
                 failed.__cause__ = error
                 self.failing.append(failed)
                 self.parked = {**self.parked, key: recorded.position}
+                changed.pop(key, None)  # It is half changed, and what is wrong with it has been said.
 
     def passing(self, touches: Iterable[Touch]) -> Iterator[Touch]:
         """The touches of keys that take events, without skipped ones; those of parked keys are kept as letters."""

@@ -17,6 +17,10 @@ from twofold.projections.shelf import Shelf
 from twofold.projections.table import Changes, Key
 
 
+class SpoiledError(Exception):
+    """Rows were changed in vain, and cannot be loaded again as they were."""
+
+
 class Folding:
     """Folds pages over rows, of which it remembers at most ``rows_max`` in all, so that hot ones are not loaded.
 
@@ -35,8 +39,14 @@ class Folding:
         group: Group,
         events: Sequence[Recorded[Event]],
         parked: Mapping[str, Since] = MappingProxyType({}),
+        *,
+        are_kept: bool = True,
     ) -> tuple[Page, Sequence[Changes]]:
-        """What a page makes of the rows. ``FoldError`` for an event that cannot be folded: then ``forget`` the group."""
+        """What a page makes of the rows. ``FoldError`` for an event that cannot be folded: then ``forget`` the group.
+
+        A row that moves to where one stands is only seen in the end; then all of it is folded again. Where ``rows`` gives
+        away what it has, instead of what is kept somewhere else, ``SpoiledError`` is raised for that.
+        """
         taken: dict[type[Any], set[Key]] = {}
         while True:
             page = group.page(events, parked)
@@ -50,7 +60,9 @@ class Folding:
             taken = {cls: keys for cls, fold in page.folds.items() if (keys := await _there(rows, fold))}
             if not taken:
                 return page, changes
-            self.forget(group)  # A row moved to where one stands: again, knowing that one.
+            self.forget(group)
+            if not are_kept:
+                raise SpoiledError
 
     async def failing(
         self, rows: Loading, group: Group, events: Sequence[Recorded[Event]], parked: Mapping[str, Since]

@@ -79,6 +79,14 @@ class Group(msgspec.Struct, frozen=True, eq=False):
         """The names of the event types that any of them folds."""
         return frozenset().union(*(projection.types for projection in self.projections))
 
+    def about(self, projection: Projection) -> Group:
+        """One of these, with those whose rows it looks up, directly or by others."""
+        needed = {projection.cls}
+        for each in reversed(self.projections):  # Each comes after those whose rows it looks up.
+            if each.cls in needed:
+                needed |= each.sources
+        return msgspec.structs.replace(self, projections=tuple(each for each in self.projections if each.cls in needed))
+
     def page(self, events: Sequence[Recorded[Event]], parked: Mapping[str, Since] = MappingProxyType({})) -> Page:
         """Plan the fold of these events, with the keys that are parked by read model.
 

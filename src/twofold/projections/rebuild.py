@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -13,7 +13,6 @@ from twofold.messages import Registry
 from twofold.projections.builder import EVENTS_MAX, ROWS_MAX, Builder
 from twofold.projections.generations import Generation, Switch, built_beside
 from twofold.projections.group import Group
-from twofold.projections.parking import Letter
 from twofold.projections.port import Advance, ReadStore
 from twofold.store.port import EventStore
 from twofold.subscriptions import Checkpoint, Engine
@@ -62,14 +61,15 @@ class Rebuild:
         rows_max: int = ROWS_MAX,
         events_max: int = EVENTS_MAX,
         parked_max: int = 0,
-        skipped: Iterable[Letter] = (),
         tell: Tell = lambda progress: None,
         brake: Callable[[], Awaitable[None]] | None = None,
         take_over: TakeOver | None = None,
     ) -> None:
         self._log, self._reads, self._group, self.generation = log, reads, group, generation
-        self._beside = built_beside(group, generation.number, skipped)
-        self._builder = Builder(reads, self._beside, rows_max=rows_max, events_max=events_max, parked_max=parked_max)
+        self._beside = built_beside(group, generation.number)
+        self._builder = Builder(
+            reads, self._beside, rows_max=rows_max, events_max=events_max, parked_max=parked_max, renewed=self._renewed
+        )
         self._engine = Engine(log, registry, self._builder, page_max=page_max)
         self._tell, self._brake = tell, brake
         self._take_over = take_over or reads.switch
@@ -79,6 +79,15 @@ class Rebuild:
     @property
     def beside(self) -> Group:
         """The group as it is built: over tables of its own."""
+        return self._beside
+
+    def doubt(self) -> None:
+        """Look again what is there: a crash may have rewound the read database."""
+        self._engine.doubt()
+
+    async def _renewed(self) -> Group:
+        skipped = await self._reads.skipped([each.name for each in self._group.projections])
+        self._beside = built_beside(self._group, self.generation.number, skipped)
         return self._beside
 
     async def catch_up(self) -> None:

@@ -80,7 +80,7 @@ class Verifier:
         return found
 
     async def _verified(self, projection: Projection, keys: Slice, heal: bool, tell: Tell) -> Verification:
-        group = _folded_with(projection, self._groups[projection.name])
+        group = self._groups[projection.name].about(projection)
         rows_max = None if _depend_on_each_other(projection) else self._rows_max
         comparison = Comparison(self._log, self._registry, self._reads, projection, group, keys, rows_max=rows_max)
         found = await comparison.run(tell)
@@ -118,13 +118,3 @@ def _within(tell: Tell, done: float, share: float) -> Tell:
 
 def _depend_on_each_other(projection: Projection) -> bool:
     return projection.looks_up or any(handler.mark.moves for handler in evolvers(projection.cls).values())
-
-
-def _folded_with(projection: Projection, group: Group) -> Group:
-    """The read model with those whose rows it looks up, directly or by others."""
-    needed = {projection.cls}
-    for each in reversed(group.projections):  # Each comes after those whose rows it looks up.
-        if each.cls in needed:
-            needed |= each.sources
-    needed_ones = tuple(each for each in group.projections if each.cls in needed)
-    return replace(group, projections=needed_ones)

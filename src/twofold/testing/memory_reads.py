@@ -333,9 +333,11 @@ class MemoryReads:
         return Keeper(table).rows([tuple(row[name] for name in table.names) for row in kept])
 
     def _refuse_parked_already(self, parked: Sequence[Parked]) -> None:
+        seen = set(self._parked)
         for each in parked:
-            if (each.read_model, each.key) in self._parked:
+            if (each.read_model, each.key) in seen:
                 raise refused_value(ValueError(f"{each.key} of {each.read_model} is parked already"))
+            seen.add((each.read_model, each.key))
 
     def _park(self, parked: Sequence[Parked], letters: Sequence[Letter]) -> None:
         self._parked |= {(each.read_model, each.key): each for each in parked}

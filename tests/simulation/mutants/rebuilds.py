@@ -29,7 +29,6 @@ def builder_keeps_rows_after_a_fence() -> Wrong:
     """What was not written stays in memory, though others were faster."""
 
     def begin_again(self: Builder, *, careful_until: int = 0) -> None:
-        self._careful = None
         self._careful_until = max(self._careful_until, careful_until)
 
     return Builder, "_begin_again", begin_again
@@ -41,19 +40,6 @@ def builder_remembers_what_it_has_forgotten_to_write() -> Wrong:
 
     def begin_again(self: Builder, *, careful_until: int = 0) -> None:
         self._hoard.clear()
-        self._careful = None
-        self._careful_until = max(self._careful_until, careful_until)
-
-    return Builder, "_begin_again", begin_again
-
-
-@mutant
-def careful_rows_remembered_after_a_crash() -> Wrong:
-    """Who folds page by page relies on rows from before a crash."""
-
-    def begin_again(self: Builder, *, careful_until: int = 0) -> None:
-        self._hoard.clear()
-        self._folding.forget(self._group)
         self._careful_until = max(self._careful_until, careful_until)
 
     return Builder, "_begin_again", begin_again
@@ -186,19 +172,3 @@ def cancelled_builds_go_on() -> Wrong:
         return False
 
     return Rebuild, "is_over", is_over
-
-
-@mutant
-def careful_before_it_knows_what_is_parked() -> Wrong:
-    """Who folds page by page begins, though he could not read which keys are parked."""
-
-    async def take(self: Builder, delivery: Any) -> Any:
-        if self._careful is None:
-            self._careful = Projector(
-                self._reads, self._group.projections, groups=[self._group], parked_max=self._parked_max
-            )
-            await self._careful.resume([self._group.name])
-        (outcome,) = await self._careful.deliver([delivery])
-        return outcome
-
-    return Builder, "_take_carefully", take

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
+from unittest import mock
 
 import msgspec
 from hypothesis import strategies as st
@@ -53,6 +54,9 @@ class Program(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
+        # Nobody looks by himself whether his code serves again: when that would be, depends on how long all this takes.
+        self.patience = mock.patch("twofold.projections.builds.LOOK_SECONDS", 3600.0)
+        self.patience.start()
         self.stages = self.opens()
         self.judge = Judge()
         self.versions: Sequence[Version] = ()
@@ -413,6 +417,7 @@ class Program(RuleBasedStateMachine):
         for stage in self.stages:
             self.run(stage.close())
         self.runner.close()
+        self.patience.stop()
         UNLUCKY.clear()
         UNLUCKY.add(13)
 

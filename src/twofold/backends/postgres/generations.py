@@ -70,7 +70,7 @@ async def switch(connection: Connection, change: Switch) -> bool:
         return False
     if any(each.state == "active" and each.number != old for each in await generations_of(connection, [name])):
         return False
-    if not here:
+    if is_unmoved := not here:
         await connection.execute(_SQL["begin_beside"], name, beside)
         here = await family(connection, name)
         if not may_take_over(change, standing(here, [name]), standing(there, [beside])):
@@ -81,6 +81,8 @@ async def switch(connection: Connection, change: Switch) -> bool:
     for table in change.tables:
         await _rename(connection, table.name, numbered(table.name, old))
         await _rename(connection, numbered(table.name, new), table.name)
+    if is_unmoved:
+        await connection.execute(_SQL["forget_checkpoint"], name)
     await connection.execute(_SQL["rename_checkpoint"], subscription_of(name, old), epoch, name)
     await connection.execute(_SQL["rename_checkpoint"], name, epoch, beside)
     if list(there) == [beside] and change.partitions > 1:

@@ -15,7 +15,14 @@ T = TypeVar("T")
 FORKS = multiprocessing.get_context("forkserver")
 ROOMS = [f"twofold.backends.{kind}.{room}" for kind in ("sqlite", "postgres") for room in ("log", "reads", "snapshots")]
 FORKS.set_forkserver_preload(
-    ["tests.stories.appending", "tests.stories.theatre", "tests.stories.till", "tests.stories.ledger", *ROOMS]
+    [
+        "tests.stories.appending",
+        "tests.stories.theatre",
+        "tests.stories.till",
+        "tests.stories.ledger",
+        "tests.stories.raffle",
+        *ROOMS,
+    ]
 )
 
 

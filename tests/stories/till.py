@@ -142,17 +142,6 @@ async def _fold(said: Connection, url: str, reads: str | None) -> None:
             await app.engine.step()
 
 
-def rebuild(said: Connection, url: str) -> None:
-    """Build the read models anew without end, beside whoever serves, and say when a page is done."""
-    asyncio.run(_rebuild(said, url))
-
-
-async def _rebuild(said: Connection, url: str) -> None:
-    async with shop(url, background=False) as app:
-        while True:
-            await app.rebuild(TillView, SalesByAmount, tell=lambda progress: said.send(progress.number))
-
-
 def follow(said: Connection, url: str, background: bool | Literal["shared"]) -> None:
     """Be a worker, or run everything, without end; say who one is."""
     asyncio.run(_follow(said, url, background))

@@ -556,6 +556,7 @@ class _Live:
             shared=app.settings.background == "shared",
             codes={group.name: code_of(group) for group in self.groups},
             build=self._build,
+            help=lambda name: self.builds.help(name),
             lease_seconds=app.settings.lease_seconds,
         )
         self.control = Control(

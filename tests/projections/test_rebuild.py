@@ -16,10 +16,11 @@ from twofold.messages import Event, Indexed, Key, evolve, stored_as
 from twofold.messages.markers import Searchable
 from twofold.projections import REMOVED, Projection, Projector, ReadModel, ReadStore, Removed, define, groups_of
 from twofold.projections.dead_letters import DeadLetters
+from twofold.projections.filling import Progress
 from twofold.projections.generations import Generation, Switch, in_generation, numbered
 from twofold.projections.parking import Letter
 from twofold.projections.port import Advance
-from twofold.projections.rebuild import Progress, Rebuild
+from twofold.projections.rebuild import Rebuild
 from twofold.subscriptions import Engine
 from twofold.testing.memory import MemoryLog
 
@@ -296,7 +297,7 @@ async def test_a_letter_that_a_crash_has_brought_back_is_a_letter_of_the_build_t
     (parked,) = await dead.parked()
     assert (await dead.retry(parked, skip_reason="a test")).unparked
     rebuild = await bench.rebuild(broken, parked_max=5)
-    await rebuild._step()
+    await rebuild._filling._step()
     forget, bench.reads.skipped = bench.reads.skipped, _nothing  # type: ignore[method-assign]
     rebuild.doubt()
     await rebuild.catch_up()
@@ -428,9 +429,9 @@ async def test_what_takes_over_is_complete_whoever_filled_it_and_however_often_t
     for _ in range(2):
         await bench.reads.complete(rebuild.generation, [projection.table])
     third = await bench.rebuild(projection, number=3)
-    while await third._step():
+    while await third._filling._step():
         pass
-    await third._builder.flush()  # As if it had been killed before it was complete.
+    await third._filling._builder.flush()  # As if it had been killed before it was complete.
     assert await indexes(bench, url, "families__3") == 1
     assert await bench.reads.switch(Switch("families", 1, 3, (projection.table,)))
     assert await indexes(bench, url, "families") == whole

@@ -16,6 +16,7 @@ from twofold.store.port import (
     Condition,
     CriteriaConflict,
     Page,
+    Share,
     StreamConflict,
     Verdict,
 )
@@ -177,10 +178,10 @@ class PositionsBeforeCommit(MemoryLog):
 
     async def read(
         self, *, after: int = 0, criteria: Criteria = EVERYTHING, category: str | None = None,
-        count_max: int = 1000, bytes_max: int = 8 << 20,
+        count_max: int = 1000, bytes_max: int = 8 << 20, share: Share | None = None,
     ) -> Page:  # fmt: skip
         page = await super().read(
-            after=after, criteria=criteria, category=category, count_max=count_max, bytes_max=bytes_max
+            after=after, criteria=criteria, category=category, count_max=count_max, bytes_max=bytes_max, share=share
         )
         return Page([row for row in page.rows if row[0] != self.hidden], page.reached, page.full)
 
@@ -190,10 +191,10 @@ class Overruns(MemoryLog):
 
     async def read(
         self, *, after: int = 0, criteria: Criteria = EVERYTHING, category: str | None = None,
-        count_max: int = 1000, bytes_max: int = 8 << 20,
+        count_max: int = 1000, bytes_max: int = 8 << 20, share: Share | None = None,
     ) -> Page:  # fmt: skip
         page = await super().read(
-            after=after, criteria=criteria, category=category, count_max=count_max, bytes_max=bytes_max
+            after=after, criteria=criteria, category=category, count_max=count_max, bytes_max=bytes_max, share=share
         )
         filtered = criteria != EVERYTHING or category is not None
         return Page(page.rows, len(self._rows), page.full) if filtered else page
@@ -204,10 +205,10 @@ class StaysBehind(MemoryLog):
 
     async def read(
         self, *, after: int = 0, criteria: Criteria = EVERYTHING, category: str | None = None,
-        count_max: int = 1000, bytes_max: int = 8 << 20,
+        count_max: int = 1000, bytes_max: int = 8 << 20, share: Share | None = None,
     ) -> Page:  # fmt: skip
         page = await super().read(
-            after=after, criteria=criteria, category=category, count_max=count_max, bytes_max=bytes_max
+            after=after, criteria=criteria, category=category, count_max=count_max, bytes_max=bytes_max, share=share
         )
         return page if page.rows else Page([], after, False)
 
@@ -217,12 +218,12 @@ class AnyTag(MemoryLog):
 
     async def read(
         self, *, after: int = 0, criteria: Criteria = EVERYTHING, category: str | None = None,
-        count_max: int = 1000, bytes_max: int = 8 << 20,
+        count_max: int = 1000, bytes_max: int = 8 << 20, share: Share | None = None,
     ) -> Page:  # fmt: skip
         loose = [Item(item.types, (tag,)) for item in criteria.items for tag in item.tags]
         wide = Criteria((*loose, *(item for item in criteria.items if not item.tags)))
         return await super().read(
-            after=after, criteria=wide, category=category, count_max=count_max, bytes_max=bytes_max
+            after=after, criteria=wide, category=category, count_max=count_max, bytes_max=bytes_max, share=share
         )
 
 
@@ -231,9 +232,9 @@ class PrefixCategory(MemoryLog):
 
     async def read(
         self, *, after: int = 0, criteria: Criteria = EVERYTHING, category: str | None = None,
-        count_max: int = 1000, bytes_max: int = 8 << 20,
+        count_max: int = 1000, bytes_max: int = 8 << 20, share: Share | None = None,
     ) -> Page:  # fmt: skip
-        page = await super().read(after=after, criteria=criteria)
+        page = await super().read(after=after, criteria=criteria, share=share)
         rows = [row for row in page.rows if row[1].startswith(category or "")][:count_max]
         return Page(rows, page.reached, False)
 

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 if TYPE_CHECKING:
-    from twofold.projections.rebuild import Progress
+    from twofold.projections.filling import Progress
 
 Show: TypeAlias = Callable[["Progress"], None]
 

@@ -12,6 +12,7 @@ from twofold.projections.lot import Lot, count_parked
 from twofold.projections.port import Advance, ReadStore
 from twofold.projections.projector import Projector
 from twofold.subscriptions import Advanced, Checkpoint, Delivery, Fenced, Note, Outcome
+from twofold.subscriptions.partition import whole
 
 ROWS_MAX = 100_000
 """Rows that a rebuild keeps in memory: those that have changed and were not written yet, and as many that were."""
@@ -58,6 +59,12 @@ class Builder:
         self._begin_again()
         self._group = await self._renewed() if self._renewed is not None else self._group
         found = await self._reads.checkpoints(names)
+        if whole(self._group.name) != self._group.name and self._group.name not in found:
+            raise StoreRefusedError(
+                f"{self._group.name} was put together with the other shares",
+                reason="shared",
+                remedy="Whoever has begun the build goes on alone.",
+            )
         await self._lot.read([self._group])
         return found
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import TypeAlias
 
@@ -24,11 +24,13 @@ from twofold.errors import (
 from twofold.messages import Registry
 from twofold.projections.builder import ROWS_MAX
 from twofold.projections.deployment import Deployment, Plan
+from twofold.projections.filling import Progress
 from twofold.projections.generations import Generation, Switch, built_beside
 from twofold.projections.group import Group
 from twofold.projections.port import ReadStore, StrongLog
 from twofold.projections.projector import Projector
-from twofold.projections.rebuild import PAGE_MAX, Progress, Rebuild, Tell
+from twofold.projections.rebuild import PAGE_MAX, Rebuild, Tell
+from twofold.projections.shares import GAP_MAX
 from twofold.projections.takeover import Takeover, exchanged
 from twofold.projections.throttle import LAG_MAX_SECONDS, Others, Throttle, nobody_else
 from twofold.subscriptions import SubscriptionStatus, Worker
@@ -65,7 +67,9 @@ class Builds:
         rows_max: int = ROWS_MAX,
         lag_max_seconds: float = LAG_MAX_SECONDS,
         others_done: Others = nobody_else,
+        gap_max: int = GAP_MAX,
     ) -> None:
+        self._gap_max = gap_max
         self._log, self._registry, self._reads = store, registry, reads
         self._deployment, self._projector, self._worker = deployment, projector, worker
         self._page_max, self._rows_max, self._parked_max = page_max, rows_max, parked_max
@@ -74,7 +78,7 @@ class Builds:
         self._unreadable: frozenset[str] = frozenset()
         self._waiting: dict[str, str] = {}
         self._turn = asyncio.Lock()
-        self._rebuilding: Rebuild | None = None
+        self._rebuildings: set[Rebuild] = set()
         self._task: asyncio.Task[None] | None = None
         self._watch: asyncio.Task[None] | None = None
         self._one_is_done = asyncio.Event()
@@ -167,28 +171,41 @@ class Builds:
     async def _built(self, plan: Plan, *, switch: bool, tell: Tell, check: Check | None) -> Generation:
         plan = await self._deployment.plan(plan.group)  # What serves may be another one since it was planned.
         generation = await self._deployment.begin(plan)
-        self._rebuilding = rebuild = self._rebuild(plan, generation, tell)
-        try:
+        async with self._rebuilding(plan.group, generation, tell) as rebuild:
+            await rebuild.share(1 + await self._worker.others())
             await rebuild.catch_up()
             if check is not None:
                 await self._checked(rebuild, check)
             if not switch:
                 return generation
             old = await rebuild.switch(plan.old)
-        finally:
-            self._rebuilding = None
-            await rebuild.close()
         await self._release(plan.group.name)
         await self._deployment.tidy(plan.group, keep=old)
         return msgspec.structs.replace(generation, state="active")
+
+    async def help(self, name: str) -> None:
+        """Do what can be done of the build of this code that another process leads, unless this one builds something too."""
+        begun = await self._deployment.begun(name) if not self._turn.locked() else None
+        if begun is not None:
+            async with self._rebuilding(*begun, lambda progress: None) as rebuild:
+                await rebuild.help()
 
     async def take_back(self, change: Switch) -> bool:
         """Let a generation serve again that did before; False where something else serves by now."""
         strong = any(table.strong for table in change.tables)
         return await (exchanged(self._log, change) if strong else self._reads.switch(change))
 
-    def _rebuild(self, plan: Plan, generation: Generation, tell: Tell) -> Rebuild:
-        group = plan.group
+    @asynccontextmanager
+    async def _rebuilding(self, group: Group, generation: Generation, tell: Tell) -> AsyncGenerator[Rebuild]:
+        rebuild = self._rebuild(group, generation, tell)
+        self._rebuildings.add(rebuild)
+        try:
+            yield rebuild
+        finally:
+            self._rebuildings.discard(rebuild)
+            await rebuild.close()
+
+    def _rebuild(self, group: Group, generation: Generation, tell: Tell) -> Rebuild:
         beside = built_beside(group, generation.number)
         return Rebuild(
             self._log,
@@ -207,6 +224,8 @@ class Builds:
                 clock=asyncio.get_running_loop().time,
             ),
             take_over=Takeover(self._log, self._registry, beside) if group.strong else None,
+            hold=self._worker.holding,
+            gap_max=self._gap_max,
         )
 
     async def _checked(self, rebuild: Rebuild, check: Check) -> None:
@@ -225,8 +244,8 @@ class Builds:
 
     def doubt(self) -> None:
         """Look again before anything is relied upon that was seen: a crash may have rewound the read database."""
-        if self._rebuilding is not None:
-            self._rebuilding.doubt()
+        for rebuild in self._rebuildings:
+            rebuild.doubt()
 
     async def _build_all(self, plans: Sequence[Plan]) -> None:
         for plan in plans:

@@ -82,6 +82,13 @@ class Deployment:
             if await self._reads.enter(new, [each.table for each in plan.group.projections]):
                 return new
 
+    async def begun(self, name: str) -> tuple[Group, Generation] | None:
+        """The generation of this code that somebody builds of a group, if there is one."""
+        group = self._groups[name]
+        noted = await self._reads.generations([name])
+        mine = [each for each in noted if each.state == "building" and each.code == code_of(group)]
+        return (group, mine[0]) if mine else None
+
     async def serves(self, group: Group) -> bool:
         """Whether what serves now of a group was made by this code."""
         await self.plan(group)

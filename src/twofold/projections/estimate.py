@@ -9,10 +9,11 @@ from contextlib import suppress
 import msgspec
 
 from twofold.messages import Registry
+from twofold.projections.filling import Progress
 from twofold.projections.generations import Generation
 from twofold.projections.group import Group
 from twofold.projections.port import ReadStore
-from twofold.projections.rebuild import Progress, Rebuild
+from twofold.projections.rebuild import Rebuild
 from twofold.store.criteria import Criteria
 from twofold.store.port import EventStore
 

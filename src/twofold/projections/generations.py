@@ -73,8 +73,8 @@ class Switch(msgspec.Struct, frozen=True):
 
 def may_take_over(change: Switch, here: Mapping[str, tuple[int, int]], there: Mapping[str, tuple[int, int]]) -> bool:
     """Whether what stands beside has come as far as what serves: each given as position and epoch by checkpoint."""
-    if not there:
-        return False
+    if not there or (len(there) > 1 and not change.back):
+        return False  # It never moved, or is still filled in shares.
     return change.back or max((at for at, _ in here.values()), default=0) <= min(at for at, _ in there.values())
 
 

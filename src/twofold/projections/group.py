@@ -19,7 +19,7 @@ from twofold.projections.fold import Fold
 from twofold.projections.keys import Where
 from twofold.projections.model import ReadModel
 from twofold.projections.parking import Letter, Since, key_from, key_text
-from twofold.projections.partitions import Owns, Places, is_splittable, partitions_of
+from twofold.projections.partitions import Owns, Places, is_by_stream, is_splittable, partitions_of
 from twofold.projections.projection import Projection, Touch
 from twofold.projections.strong import is_strong
 from twofold.projections.table import Changes, Key
@@ -44,7 +44,8 @@ class Group(msgspec.Struct, frozen=True, eq=False):
     """Projections in an order in which each comes after those whose rows it looks up. A ``strong`` one moves with appends.
 
     ``skipped`` are letters that are left out for good, by read model: keys with positions. ``partitions`` is how many it
-    is to have, if its keys can be folded apart (``splittable``); a group with ``owns`` is a part of one, and folds only the rows whose keys it owns.
+    is to have, if its keys can be folded apart (``splittable``); a group with ``owns`` is a part of one, and folds only the rows
+    whose keys it owns. ``by_stream`` says that each row is made of the streams of its key alone.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Group(msgspec.Struct, frozen=True, eq=False):
     skipped: Mapping[str, Collection[tuple[Key, int]]] = {}
     partitions: int = 1
     splittable: bool = False
+    by_stream: bool = False
     owns: Owns | None = None
 
     @property
@@ -267,7 +269,15 @@ def _group(projections: Sequence[Projection]) -> Group:
     for each in projections:
         each.join(name if together else "", strong=strong)
     splittable = is_splittable(projections, together=together, strong=strong)
-    return Group(name, tuple(_in_order(projections)), strong, partitions=partitions, splittable=splittable)
+    by_stream = is_by_stream(projections, strong=strong)
+    return Group(
+        name,
+        tuple(_in_order(projections)),
+        strong,
+        partitions=partitions,
+        splittable=splittable,
+        by_stream=by_stream,
+    )
 
 
 def _in_order(projections: Sequence[Projection]) -> list[Projection]:

@@ -131,14 +131,16 @@ def _of_event(function: Callable[[Any], Key]) -> KeyOf:
     return lambda recorded: function(recorded.event)
 
 
+def stream_key(recorded: Recorded[Event]) -> Key:
+    """What stands in the stream's name behind its category, as it is."""
+    return recorded.stream.partition("-")[2]
+
+
 def _of_stream(column: Column) -> KeyOf:
     """The key is what stands in the stream's name behind its category: ``family-42`` is 42."""
     type_ = column.type
 
-    def key(recorded: Recorded[Event]) -> Key:
-        return recorded.stream.partition("-")[2]
-
     def converted(recorded: Recorded[Event]) -> Key:
         return msgspec.convert(recorded.stream.partition("-")[2], type_, strict=False)
 
-    return key if type_ is str else converted
+    return stream_key if type_ is str else converted

@@ -10,6 +10,7 @@ from typing import TypeAlias, TypeVar
 
 from twofold.errors import DefinitionError
 from twofold.messages.handlers import evolvers
+from twofold.projections.keys import stream_key
 from twofold.projections.model import ReadModel
 from twofold.projections.parking import key_text
 from twofold.projections.projection import Projection
@@ -68,6 +69,13 @@ def partitions_of(projections: Sequence[Projection], *, together: bool, strong: 
     return 1 if together else max(vars(each.cls).get(PARTITIONS, 1) for each in projections)
 
 
+def is_by_stream(projections: Sequence[Projection], *, strong: bool) -> bool:
+    """Whether each row is made of the streams of its key alone, so that what is in other streams need not be read for it."""
+    steps = [step for each in projections for step in each.steps.values()]
+    moves = any(map(_moves, projections))
+    return not strong and not moves and all(step.key is stream_key and not step.lookups for step in steps)
+
+
 def _refusal(projection: Projection, *, together: bool, strong: bool) -> str:
     if strong:
         return "it is strong, and each append moves it as a whole"
@@ -75,9 +83,11 @@ def _refusal(projection: Projection, *, together: bool, strong: bool) -> str:
         return "it shares a checkpoint with others"
     if projection.looks_up:
         return "it looks up rows"
-    if any(handler.mark.moves for handler in evolvers(projection.cls).values()):
-        return "its rows move to other keys"
-    return ""
+    return "its rows move to other keys" if _moves(projection) else ""
+
+
+def _moves(projection: Projection) -> bool:
+    return any(handler.mark.moves for handler in evolvers(projection.cls).values())
 
 
 class Places(dict[Key, int]):

@@ -63,7 +63,7 @@ class Projector:
         self._superseded: dict[str, StoreRefusedError] = {}
         self._by_sql = {each.name: each for each in sql_projections}
         found = groups_of(by_name(projections).values()) if groups is None else groups
-        self._wholes = {group.name: group for group in found}
+        self._wholes = {group.subscription: group for group in found}
         self._groups: dict[str, Group] = {}
         self._counts: dict[str, int] = {}
         for group in found:
@@ -177,10 +177,10 @@ class Projector:
 
     def _split(self, group: Group, count: int) -> None:
         """Follow a group in so many partitions: as many as are kept (0: none yet), whatever this code would like."""
-        self._counts[group.name] = count
+        self._counts[group.subscription] = count
         names = partition_names(group.name, (count or group.partitions) if group.splittable else 1)
         if not self._groups.keys() >= set(names):
-            for name in [each for each in self._groups if whole(each) == group.name]:
+            for name in [each for each in self._groups if whole(each) == group.subscription]:
                 del self._groups[name]
             self._groups |= {each.name: each for each in group.split(len(names))}
 

@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import msgspec
 
 from twofold.errors import OutcomeUnknownError, StoreRefusedError, StoreUnavailableError, TwofoldError
 from twofold.messages import Registry
-from twofold.projections.builder import EVENTS_MAX, ROWS_MAX, Builder
+from twofold.projections.builder import EVENTS_MAX, ROWS_MAX
+from twofold.projections.filling import Bounds, Filling, Pace, Progress
 from twofold.projections.generations import Generation, Switch, built_beside
 from twofold.projections.group import Group
 from twofold.projections.port import Advance, ReadStore
-from twofold.store.port import EventStore
-from twofold.subscriptions import Checkpoint, Engine
+from twofold.projections.shares import GAP_MAX, Hold, Shares
+from twofold.store.port import EventStore, LogReader
+from twofold.subscriptions import Checkpoint
 from twofold.subscriptions.patience import backoff_seconds
 
 PAGE_MAX = 250
 """Events in a page of a rebuild: whatever else happens in the same process waits for the read, decoding and fold of one,
 half a millisecond each. Larger ones are hardly faster."""
-
-
-class Progress(msgspec.Struct, frozen=True):
-    """How far a rebuild has come: positions of the log, events per second, and seconds left at that rate."""
-
-    subscription: str
-    number: int
-    position: int
-    head: int
-    rate: float
-    left_seconds: float | None
 
 
 Tell = Callable[[Progress], None]
@@ -44,6 +35,12 @@ async def stand(log: EventStore, reads: ReadStore, name: str) -> None:
     if not await reads.checkpoints([name]):
         start = Checkpoint.start(await log.head())
         await reads.save([Advance(name, start, start)])
+
+
+@asynccontextmanager
+async def alone(name: str) -> AsyncGenerator[bool]:
+    """Hold it: there is nobody else."""
+    yield True
 
 
 class Rebuild:
@@ -64,17 +61,17 @@ class Rebuild:
         tell: Tell = lambda progress: None,
         brake: Callable[[], Awaitable[None]] | None = None,
         take_over: TakeOver | None = None,
+        hold: Hold = alone,
+        gap_max: int = GAP_MAX,
     ) -> None:
-        self._log, self._reads, self._group, self.generation = log, reads, group, generation
+        self._log, self._registry, self._reads, self._group, self.generation = log, registry, reads, group, generation
         self._beside = built_beside(group, generation.number)
-        self._builder = Builder(
-            reads, self._beside, rows_max=rows_max, events_max=events_max, parked_max=parked_max, renewed=self._renewed
-        )
-        self._engine = Engine(log, registry, self._builder, page_max=page_max)
-        self._tell, self._brake = tell, brake
+        self._bounds = Bounds(page_max, rows_max, events_max, parked_max)
+        self._pace, self._tell, self._brake = Pace(group.name, generation.number), tell, brake
         self._take_over = take_over or reads.switch
+        self._filling = self._fill(log, self._beside.name)
+        self._shares = Shares(log, reads, self._beside.name, fill=self._fill, hold=hold, gap_max=gap_max)
         self._is_complete = False
-        self._began = time.monotonic(), 0
 
     @property
     def beside(self) -> Group:
@@ -83,12 +80,17 @@ class Rebuild:
 
     def doubt(self) -> None:
         """Look again what is there: a crash may have rewound the read database."""
-        self._engine.doubt()
+        self._filling.doubt()
+        self._shares.doubt()
 
-    async def _renewed(self) -> Group:
-        skipped = await self._reads.skipped([each.name for each in self._group.projections])
-        self._beside = built_beside(self._group, self.generation.number, skipped)
-        return self._beside
+    async def share(self, count: int) -> None:
+        """Let so many processes fill it, if nobody has begun to. Others ``help``; this one puts it together."""
+        if self._group.by_stream and count > 1:
+            await self._shares.open(count)
+
+    async def help(self) -> None:
+        """Fill what can be of it beside the process that builds it."""
+        await self._shares.help()
 
     async def catch_up(self) -> None:
         """Fold everything up to the head, and write it; then make the indexes, and fold what has come meanwhile.
@@ -98,10 +100,11 @@ class Rebuild:
         failures = 0
         while True:
             try:
-                if not await self._step() and await self._is_written():
-                    if self._is_complete:
-                        return
-                    await self._complete()
+                await self._shares.finish()
+                await self._filling.fill()
+                if self._is_complete:
+                    return
+                await self._complete()
                 failures = 0
             except StoreUnavailableError:
                 failures += 1
@@ -111,12 +114,6 @@ class Rebuild:
                 if await self.is_over():
                     return
                 raise
-
-    async def _is_written(self) -> bool:
-        if await self._builder.flush():
-            return True
-        self._engine.doubt()  # It stands where that would have been; the checkpoint says where to go on.
-        return False
 
     async def _complete(self) -> None:
         """Once the rows are there: making an index of many is faster than keeping it while they come."""
@@ -137,7 +134,7 @@ class Rebuild:
                 if await self._take_over(self._switch_from(old)) or await self.is_over():
                     return old
                 old = await self._serving(old)
-                await self._engine.look()  # A crash may have taken back what was written.
+                await self._filling.look()  # A crash may have taken back what was written.
                 failures = 0
             except (StoreUnavailableError, OutcomeUnknownError):  # Perhaps it was done all the same: then it is over.
                 failures += 1
@@ -174,24 +171,23 @@ class Rebuild:
 
     async def close(self) -> None:
         """Write what is in memory, so that the next one goes on from there."""
-        await self._builder.flush()
-        await self._engine.stop()
+        await self._filling.close()
 
-    async def _step(self) -> bool:
-        more = await self._engine.step()
-        (status,) = self._engine.status()
-        if status.state == "stopped":
-            raise self._engine.error_of(status.name) or TwofoldError(f"{status.name} has stopped")
-        self._tell(self._progress(status.position, status.head))
-        if more and self._brake is not None:
-            await self._brake()
-        return more
+    def _fill(self, log: LogReader, name: str) -> Filling:
+        """What folds some of the log, under the name of the generation or of a share of it."""
 
-    def _progress(self, position: int, head: int) -> Progress:
-        at, first = self._began
-        if not first:
-            self._began = at, first = time.monotonic(), position
-        seconds = time.monotonic() - at
-        rate = (position - first) / seconds if seconds > 0 else 0.0
-        left = (head - position) / rate if rate > 0 else None
-        return Progress(self._group.name, self.generation.number, position, head, round(rate, 1), left)
+        async def renewed() -> Group:
+            skipped = await self._reads.skipped([each.name for each in self._group.projections])
+            self._beside = built_beside(self._group, self.generation.number, skipped)
+            return msgspec.structs.replace(self._beside, name=name)
+
+        return Filling(
+            log,
+            self._registry,
+            self._reads,
+            msgspec.structs.replace(self._beside, name=name),
+            self._bounds,
+            renewed=renewed,
+            seen=lambda position, head: self._tell(self._pace.at(position, head)),
+            brake=self._brake,
+        )

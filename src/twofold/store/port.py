@@ -115,7 +115,48 @@ class Head(msgspec.Struct, frozen=True):
     epoch: int
 
 
-class EventStore(Protocol):
+class Share(msgspec.Struct, frozen=True):
+    """One of ``count`` shares of all streams, from 0: by how a name ends, so that streams of one key are in the same one."""
+
+    place: int
+    count: int
+
+    def has(self, stream: str) -> bool:
+        """Whether a stream is in it."""
+        end = stream[-2:]  # A name has a dash and a key of at least one character.
+        return (ord(end[1]) + 3 * ord(end[0])) % self.count == self.place
+
+
+class LogReader(Protocol):
+    """A log as those see it who follow it. Errors: ``StoreUnavailableError``."""
+
+    async def read(
+        self,
+        *,
+        after: int = 0,
+        criteria: Criteria = EVERYTHING,
+        category: str | None = None,
+        count_max: int = 1000,
+        bytes_max: int = 8 << 20,
+        share: Share | None = None,
+    ) -> Page:
+        """The log in order of position: what matches the criteria and, if given, belongs to the category.
+
+        A page holds at least one event if there is one, then as many as fit into both bounds. Of a ``share`` it may hold
+        fewer, or none.
+        """
+        ...
+
+    async def head(self) -> Head:
+        """The newest position that is committed, and with it everything before."""
+        ...
+
+    async def wait(self, after: int, *, timeout_seconds: float) -> int:
+        """The head's position as soon as it is beyond ``after``, at the latest when the time is over. Never busy."""
+        ...
+
+
+class EventStore(LogReader, Protocol):
     """A log. Errors: ``StoreUnavailableError`` (nothing was written), ``OutcomeUnknownError`` (from ``append`` only)."""
 
     async def open(self) -> None:
@@ -128,21 +169,6 @@ class EventStore(Protocol):
 
     async def append(self, batch: Sequence[Append]) -> list[Verdict]:
         """Commit every append of the batch that may be, durably, as if one after the other in order; a verdict each."""
-        ...
-
-    async def read(
-        self,
-        *,
-        after: int = 0,
-        criteria: Criteria = EVERYTHING,
-        category: str | None = None,
-        count_max: int = 1000,
-        bytes_max: int = 8 << 20,
-    ) -> Page:
-        """The log in order of position: what matches the criteria and, if given, belongs to the category.
-
-        A page holds at least one event if there is one, then as many as fit into both bounds.
-        """
         ...
 
     async def read_stream(
@@ -159,14 +185,6 @@ class EventStore(Protocol):
 
         Backwards, ``reached`` is the lowest version delivered, and the next page asks ``until=reached - 1``.
         """
-        ...
-
-    async def head(self) -> Head:
-        """The newest position that is committed, and with it everything before."""
-        ...
-
-    async def wait(self, after: int, *, timeout_seconds: float) -> int:
-        """The head's position as soon as it is beyond ``after``, at the latest when the time is over. Never busy."""
         ...
 
 

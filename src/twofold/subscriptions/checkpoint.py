@@ -8,7 +8,7 @@ import msgspec
 
 from twofold.errors import StoreRefusedError
 from twofold.messages import Event, Recorded
-from twofold.store.port import EventStore, Head
+from twofold.store.port import Head, LogReader
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -41,7 +41,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
         )
 
 
-async def disagrees(log: EventStore, head: Head, name: str, checkpoint: Checkpoint) -> StoreRefusedError | None:
+async def disagrees(log: LogReader, head: Head, name: str, checkpoint: Checkpoint) -> StoreRefusedError | None:
     """The refusal to go on from this checkpoint, if the log is not the one that it was made from."""
     reason = await disagreement(log, head, checkpoint)
     if not reason:
@@ -54,7 +54,7 @@ async def disagrees(log: EventStore, head: Head, name: str, checkpoint: Checkpoi
     )
 
 
-async def disagreement(log: EventStore, head: Head, checkpoint: Checkpoint) -> str:
+async def disagreement(log: LogReader, head: Head, checkpoint: Checkpoint) -> str:
     """Why the log is not the one that this checkpoint was made from, with both facts; empty if it is."""
     if (checkpoint.store_id, checkpoint.log_epoch) != (head.store_id, head.epoch):
         return (
@@ -74,7 +74,7 @@ async def disagreement(log: EventStore, head: Head, checkpoint: Checkpoint) -> s
     return ""
 
 
-async def _event_id(log: EventStore, position: int) -> str:
+async def _event_id(log: LogReader, position: int) -> str:
     page = await log.read(after=position - 1, count_max=1)
     return msgspec.json.decode(page.rows[0][6], type=_EventId).event_id if page.rows else "(none)"
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from twofold.errors import NotFoundError, StoreError, StoreRefusedError, TwofoldError
 from twofold.messages import Registry
-from twofold.store.port import EventStore, Head
+from twofold.store.port import Head, LogReader
 from twofold.subscriptions.checkpoint import Checkpoint
 from twofold.subscriptions.cohort import Cohort
 from twofold.subscriptions.elsewhere import reach_elsewhere
@@ -37,7 +37,7 @@ class Engine:
 
     def __init__(
         self,
-        log: EventStore,
+        log: LogReader,
         registry: Registry,
         subscriber: Subscriber,
         *,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from twofold.store.port import EventStore
+from twofold.store.port import LogReader
 from twofold.subscriptions.status import SubscriptionStatus
 
 
@@ -14,7 +14,7 @@ class _RecordedAt(msgspec.Struct):
     recorded_at: datetime
 
 
-async def late_by(log: EventStore, status: SubscriptionStatus, *, owner: str | None = None) -> SubscriptionStatus:
+async def late_by(log: LogReader, status: SubscriptionStatus, *, owner: str | None = None) -> SubscriptionStatus:
     """The status with its lag in seconds, by this machine's clock, and the worker that runs it. Only to be looked at."""
     seconds = 0.0
     if status.lag:

@@ -9,7 +9,7 @@ import msgspec
 
 from twofold.messages import Event, Recorded, Registry
 from twofold.store.criteria import EVERYTHING, Criteria
-from twofold.store.port import EventStore
+from twofold.store.port import LogReader
 
 COUNT_MIN = 100
 """Events in a page when idle: the first of a burst should not wait for the folds of many others."""
@@ -26,7 +26,7 @@ class Batch(msgspec.Struct, frozen=True):
 class Pages:
     """Reads on after a position. Pages double while they come back full, up to ``count_max`` and ``bytes_max``."""
 
-    def __init__(self, log: EventStore, registry: Registry, *, count_max: int, bytes_max: int) -> None:
+    def __init__(self, log: LogReader, registry: Registry, *, count_max: int, bytes_max: int) -> None:
         self._log = log
         self._registry = registry
         self._count_max = count_max

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from twofold.store.port import EventStore, Head
+from twofold.store.port import Head, LogReader
 from twofold.subscriptions.checkpoint import Checkpoint, disagrees
 from twofold.subscriptions.member import Member
 from twofold.subscriptions.partition import is_gone
@@ -12,7 +12,7 @@ from twofold.subscriptions.port import Subscriber
 
 
 async def call_the_roll(
-    log: EventStore, subscriber: Subscriber, head: Head, names: Collection[str], *, resume: bool
+    log: LogReader, subscriber: Subscriber, head: Head, names: Collection[str], *, resume: bool
 ) -> dict[str, Member]:
     """A member for each of these subscriptions that there still are, before the first event of this log if it never moved.
 

@@ -27,6 +27,9 @@ LOOK_SECONDS = 0.5
 Build: TypeAlias = Callable[[Wish], Awaitable[None]]
 """Builds the next generation as it was wished."""
 
+Help: TypeAlias = Callable[[str], Awaitable[None]]
+"""Does what can be done of a build of this subscription, which another process leads."""
+
 log = logging.getLogger("twofold.subscriptions")
 
 
@@ -41,7 +44,7 @@ class Worker:
     A worker that shares runs what it holds a lease on, and no more of it than is fair (``sharing``); what it has stopped at
     it leaves to others. One that does not share runs everything whoever else does, and holds leases only so that others see
     it. Both leave out what is paused. ``codes`` are the fingerprints of the subscriptions that it can ``build``: a rebuild
-    that is wished for one of them is done by whoever of that code takes it first.
+    that is wished for one of them is done by whoever of that code takes it first, and the others ``help``.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Worker:
         shared: bool = False,
         codes: Mapping[str, str] | None = None,
         build: Build | None = None,
+        help: Help | None = None,
         id: str = "",
         lease_seconds: float = LEASE_SECONDS,
         look_seconds: float | None = None,
@@ -60,13 +64,15 @@ class Worker:
         self.id = id or worker_id()
         self.shared = shared
         self._engine, self._leases, self._runnable = engine, leases, runnable
-        self._codes, self._build = codes or {}, build
+        self._codes, self._build, self._help = codes or {}, build, help
         self._lease_seconds = lease_seconds
         self._look_seconds = min(LOOK_SECONDS, lease_seconds / 4) if look_seconds is None else look_seconds
         self._turn = asyncio.Lock()
         self._soon = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._builds: dict[str, asyncio.Task[None]] = {}
+        self._helps: dict[str, asyncio.Task[None]] = {}
+        self._holds: set[str] = set()
         self._failed: dict[str, str] = {}
         self._is_blind = False
         engine.on_split(self._soon.set)
@@ -90,11 +96,12 @@ class Worker:
     async def stop(self) -> None:
         """Finish the pages in hand, and give everything back at once."""
         task, self._task = self._task, None
-        tasks = [*([task] if task is not None else []), *self._builds.values()]
+        tasks = [*([task] if task is not None else []), *self._builds.values(), *self._helps.values()]
         for each in tasks:
             each.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)  # Whatever they met, they have said.
         self._builds.clear()
+        self._helps.clear()
         async with self._turn:
             await self._engine.stop()
         if task is not None:
@@ -117,16 +124,34 @@ class Worker:
         if place in self._builds:  # It is held, and given back when the wish is done.
             yield
             return
-        while not await self._leases.take(self.id, [place], seconds=self._lease_seconds, fence=False):  # noqa: ASYNC110 - another process ends it
+        while True:
+            async with self.holding(place) as is_mine:
+                if is_mine:
+                    yield
+                    return
             await asyncio.sleep(self._look_seconds)
+
+    @asynccontextmanager
+    async def holding(self, place: str) -> AsyncGenerator[bool]:
+        """Hold the lease on something for the length of the block, if nobody else does. Whether it is held."""
+        is_mine = bool(await self._leases.take(self.id, [place], seconds=self._lease_seconds, fence=False))
+        if not is_mine:
+            yield False
+            return
+        self._holds.add(place)
         renewing = asyncio.create_task(self._renew(place))
         try:
-            yield
+            yield True
         finally:
+            self._holds.discard(place)
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)  # It only waited.
             with suppress(StoreError):  # Then it ends by itself.
                 await self._leases.give_back(self.id, [place])
+
+    async def others(self) -> int:
+        """How many workers live beside this one."""
+        return len((await self._leases.board()).workers.keys() - {self.id})
 
     def nudge(self) -> None:
         """Look at the board soon: something there is another now."""
@@ -147,6 +172,7 @@ class Worker:
             await self._leave(board, wanted)
             await self._take(board, wanted)
             await self._see_wishes(board)
+            self._see_builds(board)
 
     def _known(self) -> frozenset[str]:
         """What could be run here. Where it has stopped, another worker may have the code that does not."""
@@ -162,7 +188,7 @@ class Worker:
 
     async def _leave(self, board: Board, wanted: Collection[str]) -> None:
         """Run no longer what is another's, or paused, or too much; what was given back is free at once."""
-        held = board.held_by(self.id) - self._builds.keys()
+        held = board.held_by(self.id) - self._builds.keys() - self._holds
         running = self._engine.names - (self._engine.stopped if self.shared else frozenset())
         kept = set(wanted) & held if self.shared else set(wanted)
         await self._engine.give_up(sorted(running - kept))
@@ -205,6 +231,26 @@ class Worker:
                 and await self._leases.take(self.id, [place], seconds=self._lease_seconds, fence=False)
             ):
                 self._builds[place] = asyncio.create_task(self._built(place, wish, self._build))
+
+    def _see_builds(self, board: Board) -> None:
+        """Help with what others build; once more as long as they are at it, unless it has failed here."""
+        if self._help is None:
+            return
+        others = {name for name in self._codes if board.holder(building_of(name)) not in (None, self.id)}
+        for name, task in list(self._helps.items()):
+            if task.done() and (name not in others or (not task.cancelled() and task.exception() is None)):
+                del self._helps[name]
+        for name in sorted(others - self._helps.keys()):
+            self._helps[name] = asyncio.create_task(self._helped(self._help, name))
+
+    async def _helped(self, help: Help, name: str) -> None:
+        try:
+            await help(name)
+        except StoreUnavailableError as error:
+            log.info("A build of %s is not helped with for now: %s", name, error)
+        except Exception:
+            log.exception("The build of %s could not be helped with; whoever leads it goes on", name)
+            raise
 
     async def _built(self, place: str, wish: Wish, build: Build) -> None:
         """Build as wished. What fails is said as long as this worker lives, and not tried again by it."""

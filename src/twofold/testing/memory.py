@@ -17,6 +17,7 @@ from twofold.store.port import (
     NewEvent,
     Page,
     Row,
+    Share,
     StreamConflict,
     Verdict,
 )
@@ -48,12 +49,14 @@ class MemoryLog:
 
     async def read(
         self, *, after: int = 0, criteria: Criteria = EVERYTHING, category: str | None = None,
-        count_max: int = 1000, bytes_max: int = 8 << 20,
+        count_max: int = 1000, bytes_max: int = 8 << 20, share: Share | None = None,
     ) -> Page:  # fmt: skip
         matching = (
             row
             for row, tags in zip(self._rows[after:], self._tags[after:], strict=True)
-            if criteria.matches(row[3], tags) and category in (None, row[1].partition("-")[0])
+            if criteria.matches(row[3], tags)
+            and category in (None, row[1].partition("-")[0])
+            and (share is None or share.has(row[1]))
         )
         rows, full = _bounded(matching, count_max, bytes_max)
         return Page(rows, rows[-1][0] if full else max(after, len(self._rows)), full)

@@ -96,7 +96,7 @@ async def scans(connection: Connection) -> int:
 async def test_a_page_of_every_shape_costs_by_what_it_holds_and_not_by_the_log(
     log: PostgresLog, shape: str, category: str | None
 ) -> None:
-    name, values = _selection(SHAPES.get(shape, EVERYTHING), category)
+    name, values = _selection(SHAPES.get(shape, EVERYTHING), category, None)
     async with log._reads.transaction() as connection:
         before = await scans(connection)
         cost = await pages_read(connection, _statement(name, 0, 0), 0, 101, *values)

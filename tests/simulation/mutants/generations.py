@@ -27,8 +27,8 @@ def swap_before_catch_up() -> list[Wrong]:
     """A generation takes over after its first page."""
 
     async def one_page(self: Rebuild) -> None:
-        await self._step()
-        await self._builder.flush()
+        await self._filling._step()
+        await self._filling._builder.flush()
 
     return [(Rebuild, "catch_up", one_page), (Generations, "may_switch", _whatever_its_position)]
 

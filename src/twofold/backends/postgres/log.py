@@ -24,7 +24,7 @@ from twofold.store.effects import halved
 from twofold.store.flush import independent_runs
 from twofold.store.migrations import SchemaState, refuse_pending
 from twofold.store.pages import load_page
-from twofold.store.port import Append, Appended, Head, Page, Verdict
+from twofold.store.port import Append, Appended, Head, Page, Share, Verdict
 
 T = TypeVar("T")
 
@@ -148,11 +148,14 @@ class PostgresLog:
 
     async def read(
         self, *, after: int = 0, criteria: Criteria = EVERYTHING, category: str | None = None,
-        count_max: int = 1000, bytes_max: int = 8 << 20,
+        count_max: int = 1000, bytes_max: int = 8 << 20, share: Share | None = None,
     ) -> Page:  # fmt: skip
-        name, values = _selection(criteria, category)
+        name, values = _selection(criteria, category, share)
         rows, full, head = await self._reading.page(name, after, *values, count_max=count_max, bytes_max=bytes_max)
-        return Page(rows, rows[-1][0] if full else max(after, head), full)
+        reached = rows[-1][0] if full else max(after, head)
+        if share is not None and name != "share":
+            rows = [row for row in rows if share.has(row[1])]
+        return Page(rows, reached, full)
 
     async def read_stream(
         self, stream: str, *, after: int = 0, until: int | None = None, backwards: bool = False,
@@ -225,9 +228,11 @@ async def _recalled(connection: Connection, verdict: Verdict) -> Verdict:
     return msgspec.structs.replace(verdict, versions={row[0]: row[1] for row in rows})
 
 
-def _selection(criteria: Criteria, category: str | None) -> tuple[str, tuple[object, ...]]:
+def _selection(criteria: Criteria, category: str | None, share: Share | None) -> tuple[str, tuple[object, ...]]:
     """The statement that serves the criteria, and its own arguments."""
     if not criteria.everything:
         types, tags = zip(*map(literals, criteria.items), strict=True) if criteria.items else ((), ())
         return "criteria", (category, types, tags)
-    return ("log", ()) if category is None else ("category", (category,))
+    if category is not None:
+        return "category", (category,)
+    return ("log", ()) if share is None else ("share", (share.place, share.count))

@@ -7,6 +7,11 @@ its head. One event more than asked for tells whether there are more.
 select position, stream, version, type, schema, data, metadata from events
 where position > $1 order by position limit $2
 
+-- name: share
+-- As above, of the streams of a share (Share in store/port.py), which is not worth an index: it is read from end to end.
+select position, stream, version, type, schema, data, metadata from events
+where position > $1 and (ascii(right(stream, 1)) + 3 * ascii(right(stream, 2))) % $4 = $3 order by position limit $2
+
 -- name: category
 -- The index on the category. Pairs, because an equality ordered by position alone may be served by the primary key.
 select position, stream, version, type, schema, data, metadata from events

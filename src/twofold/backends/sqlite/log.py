@@ -28,7 +28,7 @@ from twofold.store.criteria import EVERYTHING, Criteria
 from twofold.store.effects import halved
 from twofold.store.migrations import SchemaState, load_migrations
 from twofold.store.pages import load_page
-from twofold.store.port import Append, Head, Page, Verdict
+from twofold.store.port import Append, Head, Page, Share, Verdict
 
 T = TypeVar("T")
 
@@ -124,14 +124,15 @@ class SqliteLog:
 
     async def read(
         self, *, after: int = 0, criteria: Criteria = EVERYTHING, category: str | None = None,
-        count_max: int = 1000, bytes_max: int = 8 << 20,
+        count_max: int = 1000, bytes_max: int = 8 << 20, share: Share | None = None,
     ) -> Page:  # fmt: skip
         def work(connection: apsw.Connection) -> Page:
             # The head comes first and bounds the rest, so that the page speaks for one moment without a transaction.
             head, _, _, largest = connection.execute(_SQL["head"]).get
             search = _search(connection, criteria, Span(after, head, category), count_max + 1)
             rows, full = bounded(connection.execute(*search), count_max, bytes_max, largest=largest)
-            return Page(rows, rows[-1][0] if full else max(after, head), full)
+            reached = rows[-1][0] if full else max(after, head)
+            return Page([row for row in rows if share.has(row[1])] if share is not None else rows, reached, full)
 
         return await self.database.read(work)
 

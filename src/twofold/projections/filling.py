@@ -1,0 +1,125 @@
+"""Filling the tables of a generation: the log is folded up to its end, and written in large steps."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from twofold.errors import StoreUnavailableError, TwofoldError
+from twofold.messages import Registry
+from twofold.projections.builder import Builder
+from twofold.projections.group import Group
+from twofold.projections.port import ReadStore
+from twofold.store.port import LogReader
+from twofold.subscriptions import Engine
+from twofold.subscriptions.patience import backoff_seconds
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """Of a filling: events in a page, rows in memory, events in a step that is written, parked keys of each read model."""
+
+    page_max: int
+    rows_max: int
+    events_max: int
+    parked_max: int
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a rebuild has come: positions of the log, events per second, and seconds left at that rate."""
+
+    subscription: str
+    number: int
+    position: int
+    head: int
+    rate: float
+    left_seconds: float | None
+
+
+class Pace:
+    """Turns positions into progress: the rate is that since the first of them."""
+
+    def __init__(self, subscription: str, number: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._subscription, self._number, self._clock = subscription, number, clock
+        self._began: tuple[float, int] | None = None
+
+    def at(self, position: int, head: int) -> Progress:
+        """The progress at a position."""
+        at, first = self._began = self._began or (self._clock(), position)
+        seconds = self._clock() - at
+        rate = (position - first) / seconds if seconds > 0 else 0.0
+        left = (head - position) / rate if rate > 0 else None
+        return Progress(self._subscription, self._number, position, head, round(rate, 1), left)
+
+
+class Filling:
+    """Folds a log into the tables of a group that nobody reads yet. ``renewed`` gives the group as it is to be folded now.
+
+    ``seen`` is called with position and head after each page; ``brake`` when there is more.
+    """
+
+    def __init__(
+        self,
+        log: LogReader,
+        registry: Registry,
+        reads: ReadStore,
+        group: Group,
+        bounds: Bounds,
+        *,
+        renewed: Callable[[], Awaitable[Group]],
+        seen: Callable[[int, int], None],
+        brake: Callable[[], Awaitable[None]] | None,
+    ) -> None:
+        self._builder = Builder(
+            reads,
+            group,
+            rows_max=bounds.rows_max,
+            events_max=bounds.events_max,
+            parked_max=bounds.parked_max,
+            renewed=renewed,
+        )
+        self._engine = Engine(log, registry, self._builder, page_max=bounds.page_max)
+        self._seen, self._brake = seen, brake
+
+    def doubt(self) -> None:
+        """Look again what is there: a crash may have rewound the read database."""
+        self._engine.doubt()
+
+    async def look(self) -> None:
+        """Find out whether the checkpoint still stands where it was left."""
+        await self._engine.look()
+
+    async def fill(self) -> None:
+        """Fold everything up to the end of the log, and write it; again and again while a database is away."""
+        failures = 0
+        while True:
+            try:
+                if not await self._step() and await self._is_written():
+                    return
+                failures = 0
+            except StoreUnavailableError:
+                failures += 1
+                await asyncio.sleep(backoff_seconds(failures))
+
+    async def close(self) -> None:
+        """Write what is in memory, so that the next one goes on from there."""
+        await self._builder.flush()
+        await self._engine.stop()
+
+    async def _is_written(self) -> bool:
+        if await self._builder.flush():
+            return True
+        self._engine.doubt()  # It stands where that would have been; the checkpoint says where to go on.
+        return False
+
+    async def _step(self) -> bool:
+        more = await self._engine.step()
+        (status,) = self._engine.status()
+        if status.state == "stopped":
+            raise self._engine.error_of(status.name) or TwofoldError(f"{status.name} has stopped")
+        self._seen(status.position, status.head)
+        if more and self._brake is not None:
+            await self._brake()
+        return more

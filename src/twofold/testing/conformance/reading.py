@@ -5,11 +5,21 @@ from __future__ import annotations
 import pytest
 
 from twofold.store.criteria import EVERYTHING, Criteria
-from twofold.store.port import EventStore, Page
+from twofold.store.port import EventStore, Page, Share
 from twofold.testing.conformance.conditions import FILLED, SHAPES
 from twofold.testing.conformance.opened import OnOneLog, event, events, filled, told
 
 RARE = Criteria.of(types=["Rare"])
+
+
+async def pages(log: EventStore, criteria: Criteria, share: Share) -> list[Page]:
+    """A share of the log, three events at a time: each goes on where the one before has reached."""
+    found = [await log.read(criteria=criteria, share=share, count_max=3)]
+    while found[-1].full:
+        after = found[-1].reached
+        found.append(await log.read(after=after, criteria=criteria, share=share, count_max=3))
+        assert found[-1].reached > after
+    return found
 
 
 def at(page: Page) -> list[int]:
@@ -55,6 +65,22 @@ class Reading(OnOneLog):
         assert at(await log.read(category="a", criteria=Criteria.of(types=["A"]))) == [1]
         assert at(await log.read(category="b", criteria=Criteria.of(tags=["t=1"]))) == [4]
         assert at(await log.read(category="a", criteria=Criteria.of(types=["C"]))) == []
+
+    @pytest.mark.parametrize("criteria", [EVERYTHING, RARE], ids=str)
+    @pytest.mark.parametrize("count", [1, 2, 3])
+    async def test_every_event_is_in_one_share_and_streams_of_one_key_are_in_the_same(
+        self, log: EventStore, criteria: Criteria, count: int
+    ) -> None:
+        streams = ["x-1", "long_name-1", "x-22", "y-22", "x-a:b", "x-12", "y-~", "x-321"]
+        types = ["Rare", "Common", "Rare"]
+        await filled(log, *(event(stream, type) for type in types for stream in streams))
+        shares = [Share(place, count) for place in range(count)]
+        found = [[row for page in await pages(log, criteria, each) for row in page.rows] for each in shares]
+        whole = (await log.read(criteria=criteria)).rows
+        assert sorted(row[0] for rows in found for row in rows) == [row[0] for row in whole]
+        keys = [{row[1].partition("-")[2] for row in rows} for rows in found]
+        assert sum(map(len, keys)) == len(set().union(*keys))
+        assert all(share.has(row[1]) for share, rows in zip(shares, found, strict=True) for row in rows)
 
     async def test_a_page_ends_at_its_count(self, log: EventStore) -> None:
         await filled(log, *events("x-1", 5))

@@ -116,7 +116,8 @@ class ReadDoor:
         return await self.line.call(f"survey {table.name}", lambda: self.shared.survey(table, beside, take))
 
     async def arrange(self, arrangement: Arrangement) -> bool:
-        raise NotImplementedError  # Nobody here splits a read model.
+        said = f"arrange {arrangement.subscription} {list(arrangement.after)}"
+        return await self.line.call(said, lambda: self.shared.arrange(arrangement), unknown=True)
 
     async def parked(self, read_models: Collection[str]) -> Sequence[Parked]:
         return await self.line.call("parked", lambda: self.shared.parked(read_models))

@@ -6,10 +6,20 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from tests.simulation.reads import SharedReads
-from twofold.projections.generations import Generation, State, Switch, beside, in_generation, numbered, subscription_of
+from tests.simulation.reads import SharedReads, places_of
+from twofold.projections.generations import (
+    Generation,
+    State,
+    Switch,
+    beside,
+    in_generation,
+    may_take_over,
+    numbered,
+    subscription_of,
+)
 from twofold.projections.table import Table
 from twofold.subscriptions import Checkpoint
+from twofold.subscriptions.partition import whole
 
 
 class ImpossibleError(Exception):
@@ -53,8 +63,9 @@ class Generations:
     def may_switch(self, change: Switch) -> bool:
         if not change.fits(self.of([change.subscription])):
             return False
-        at, coming = self.place(change.subscription), self.place(subscription_of(change.subscription, change.new))
-        return coming is not None and (at is None or at.position <= coming.position or change.back)
+        here, there = change.subscription, subscription_of(change.subscription, change.new)
+        places = self._reads.kept.tables.places
+        return may_take_over(change, places_of(places([here])), places_of(places([there])))
 
     def exchange(self, change: Switch) -> None:
         name, old, new, kept = change.subscription, change.old, change.new, self._reads.kept
@@ -80,7 +91,8 @@ class Generations:
         with self._reads.transaction() as kept:
             for table in tables:
                 self._reads.remove(numbered(table.name, generation.number))
-            kept.tables.checkpoints.pop(subscription_of(*about), None)
+            for name in [each for each in kept.tables.checkpoints if whole(each) == subscription_of(*about)]:
+                del kept.tables.checkpoints[name]
             self._set(about, generation.dropped)
         self._reads.watch.dropped(generation)
         self._reads.flush()

@@ -35,6 +35,7 @@ class Machine(msgspec.Struct):
     reads_after: float
     quick: float
     looks: float
+    gap_max: int
     lives: int = 0
 
 
@@ -56,6 +57,7 @@ def machines(chance: Random) -> list[Machine]:
             reads_after=chance.choice([0.2, 1.0]),
             quick=chance.choice([0.001, 0.003, 0.02]),
             looks=chance.choice([0.2, 0.5, 2.0]),
+            gap_max=chance.choice([0, 3, 10, 1000]),
         )
         for number, (mode, knows) in enumerate(_shared_out(chance, chance.randint(1, 3)))
     ]

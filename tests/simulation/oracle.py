@@ -11,7 +11,7 @@ from tests.simulation.strong import STRONG, StrongOnes
 from tests.simulation.tracks import GROUPS, JOURNAL, State, Tracks
 from tests.simulation.watch import By, Watch
 from twofold.projections.generations import Generation, Switch
-from twofold.projections.port import Advance, Unparking
+from twofold.projections.port import Advance, Arrangement, Unparking
 
 SUBSCRIPTIONS = (*GROUPS, JOURNAL, *STRONG)
 
@@ -40,6 +40,9 @@ class Oracle(Watch):
             self.strong.advanced(advance)
         else:
             self.tracks.advanced(advance, by)
+
+    def arranged(self, arrangement: Arrangement) -> None:
+        self.tracks.arranged(arrangement)
 
     def let_go(self, unparking: Unparking, by: By) -> None:
         self.tracks.let_go(unparking, by)

@@ -83,6 +83,7 @@ class Process(Host):
             shared=machine.mode == "shared",
             codes={group.name: code_of(group) for group in self.groups if not group.strong},
             build=self._build,
+            help=lambda name: self.builds.help(name),
             id=f"{machine.name}.{machine.lives}",
             lease_seconds=LEASE_LOOKS * machine.looks,
             look_seconds=machine.looks,
@@ -97,6 +98,7 @@ class Process(Host):
             parked_max=PARKED_MAX,
             page_max=machine.page_max,
             rows_max=machine.hoard_max,
+            gap_max=machine.gap_max,
         )
         self.rollout = Rollout(
             self.log,

@@ -13,9 +13,10 @@ from tests.simulation.waiting import done
 from tests.simulation.watch import NOBODY, By, Watch
 from twofold.projections.generations import Generation
 from twofold.projections.parking import Letter, Parked
-from twofold.projections.port import Advance, Survey, Take, Unparking
+from twofold.projections.port import Advance, Arrangement, Survey, Take, Unparking
 from twofold.projections.table import Table
 from twofold.subscriptions import Checkpoint, Lease, Note, Verb, Wish
+from twofold.subscriptions.partition import standing, whole
 
 
 class Kept(msgspec.Struct):
@@ -141,6 +142,21 @@ class SharedReads:
             letters.append(letter.position)
             letters.sort()
 
+    def arrange(self, wanted: Arrangement) -> bool:
+        """Exchange all checkpoints of a subscription, if they are as expected."""
+        with self.transaction() as kept:
+            checkpoints, name = kept.tables.checkpoints, wanted.subscription
+            found = {each: at for each, at in checkpoints.items() if whole(each) == name}
+            if places_of(standing(found, [name])) != places_of(wanted.before):
+                return False
+            epoch = max([1, *(at.epoch for at in found.values())]) + 1
+            for each in found:
+                del checkpoints[each]
+            for each, at in ({name: next(iter(wanted.after.values()))} | dict(wanted.after)).items():
+                checkpoints[each] = msgspec.structs.replace(at, epoch=epoch)
+        self.watch.arranged(wanted)
+        return True
+
     def parked(self, read_models: Collection[str]) -> list[Parked]:
         found = [parked for (name, _), parked in self.kept.parked.items() if name in read_models]
         return sorted(found, key=lambda parked: (parked.read_model, parked.since, parked.key))
@@ -188,3 +204,8 @@ class SharedReads:
         self.kept.notes.pop(name, None)
         if note is not None:
             self.kept.notes[name] = note
+
+
+def places_of(found: Mapping[str, Checkpoint]) -> Mapping[str, tuple[int, int]]:
+    """Position and epoch of each."""
+    return {name: (at.position, at.epoch) for name, at in found.items()}

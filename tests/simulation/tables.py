@@ -11,6 +11,7 @@ from twofold.errors import StoreRefusedError
 from twofold.projections.port import Advance
 from twofold.projections.table import Changes, Key, Table
 from twofold.subscriptions import Checkpoint
+from twofold.subscriptions.partition import standing, whole
 
 Rows = dict[Key, bytes]
 """Rows as JSON, so that nobody shares one."""
@@ -40,13 +41,13 @@ class Tables(msgspec.Struct):
         return [row for row in rows if getattr(row, column) in values]
 
     def places(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
-        return {name: self.checkpoints[name] for name in names if name in self.checkpoints}
+        return standing(self.checkpoints, names)
 
     def move(self, advance: Advance) -> bool:
         """Compare and set the checkpoint."""
         found = self.checkpoints.get(advance.name)
         at = advance.start if found is None else found
-        if found is None and advance.start.position > 0:
+        if found is None and (advance.start.position > 0 or whole(advance.name) != advance.name):
             return False
         if (at.position, at.epoch) != (advance.start.position, advance.start.epoch):
             return False

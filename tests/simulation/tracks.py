@@ -15,7 +15,9 @@ from tests.simulation.watch import By
 from twofold.projections import groups_of
 from twofold.projections.deployment import code_of
 from twofold.projections.generations import Generation, Switch, numbered, subscription_of
-from twofold.projections.port import Advance, Unparking
+from twofold.projections.port import Advance, Arrangement, Unparking
+from twofold.store.port import Share
+from twofold.subscriptions.partition import whole
 
 FINGERPRINTS = {
     code.name: {group.name: code_of(group) for group in groups_of(PARTS[code.name].projections)} for code in CODES
@@ -34,10 +36,12 @@ class Track:
     def __init__(self, subscription: str, code: Code, number: int = 0) -> None:
         self.subscription, self.code, self.number, self.at = subscription, code, number, 0
         self.models = {name: Model(name, code) for name in GROUPS.get(subscription, ())}
+        self.shares: dict[str, int] = {}
 
     def copied(self) -> Track:
         other = Track(self.subscription, self.code, self.number)
         other.at, other.models = self.at, {name: model.copied() for name, model in self.models.items()}
+        other.shares = dict(self.shares)
         return other
 
     @property
@@ -53,6 +57,13 @@ class Track:
             for model in self.models.values():
                 model.take(event, self.models, skipped)
         self.at = end
+
+    def move_share(self, facts: Facts, name: str, end: int, skipped: Skipped) -> None:
+        share = Share([*self.shares].index(name), len(self.shares))
+        for event in facts.events[self.shares[name] : end]:
+            for model in self.models.values() if share.has(event.stream) else ():
+                model.take(event, self.models, skipped)
+        self.shares[name] = end
 
 
 State: TypeAlias = Mapping[str, Track]
@@ -80,16 +91,37 @@ class Tracks:
     def advanced(self, advance: Advance, by: By) -> None:
         """A generation has moved: onwards, by the code that makes it, and to where its rows are."""
         name, start, end = advance.name, advance.start.position, advance.end.position
-        track = self._tracks.get(name)
+        track = self._tracks.get(whole(name))
         if track is None:
             must(not advance.changes, f"{name} was moved, and there is no such generation")
             return
-        must(start == track.at, f"{name} moved on from {start}, but stood at {track.at}")
+        must(name in track.shares if track.shares else name == track.name, f"{name} was moved among {track.shares}")
+        at = track.shares.get(name, track.at)
+        must(start == at, f"{name} moved on from {start}, but stood at {at}")
         must(start <= end <= self._facts.head, f"{name} moved from {start} to {end} in {self._facts.head}")
         mine, its = _made_by(by.code, track.subscription), _made_by(track.code.name, track.subscription)
         stands = start == end and not advance.changes  # As one does that never moved, when it is to serve again.
         must(mine == its or stands, f"{name} is of the {track.code.name} code, and was moved by the {by.code} one")
-        track.move(self._facts, end, by.skipped)
+        if track.shares:
+            track.move_share(self._facts, name, end, by.skipped)
+        else:
+            track.move(self._facts, end, by.skipped)
+        self.look(track)
+
+    def arranged(self, arrangement: Arrangement) -> None:
+        """What nobody has begun to fill is split into shares, which become one where all of them are."""
+        track, places = self._tracks.get(arrangement.subscription), [at.position for at in arrangement.after.values()]
+        if track is None:
+            return  # It was given up; what is filled of it has no tables.
+        if len(places) > 1:
+            must(not track.at and not any(places), f"{track.name} is shared out at {track.at}, {places}")
+            track.shares = dict.fromkeys(arrangement.after, 0)
+        else:
+            must(
+                {*track.shares.values()} == {*places},
+                f"{track.name} is at {track.shares}, and put together at {places}",
+            )
+            track.at, track.shares = places[0], {}
         self.look(track)
 
     def let_go(self, unparking: Unparking, by: By) -> None:
@@ -154,6 +186,7 @@ class Tracks:
             self.look(track)
         wanted = {track.table(model) for track in self._tracks.values() for model in track.models.values()}
         must(kept.tables.rows.keys() == wanted, f"there are {sorted(kept.tables.rows)} instead of {sorted(wanted)}")
+        must(not any("#" in name for name in kept.tables.checkpoints), f"shares are left: {[*kept.tables.checkpoints]}")
         parked = {about[0] for about in (*kept.parked, *kept.letters)}
         must(parked <= wanted, f"something is parked of {sorted(parked - wanted)}, which are not there")
 

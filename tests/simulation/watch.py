@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from twofold.projections.generations import Generation, Switch
-from twofold.projections.port import Advance, Unparking
+from twofold.projections.port import Advance, Arrangement, Unparking
 
 
 class By(msgspec.Struct, frozen=True):
@@ -25,6 +25,9 @@ class Watch:
 
     def advanced(self, advance: Advance, by: By) -> None:
         """A subscription, or a generation beside it, has made a step."""
+
+    def arranged(self, arrangement: Arrangement) -> None:
+        """What is filled was split into shares, or these were put together."""
 
     def let_go(self, unparking: Unparking, by: By) -> None:
         """A parked key takes events again."""

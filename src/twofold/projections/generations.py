@@ -46,8 +46,8 @@ class Switch(msgspec.Struct, frozen=True):
     """The change from one generation to another, of the ``tables`` of the read models (as they are named when active).
 
     ``old`` and ``new`` are numbers. What was active is kept beside as ``old``. ``back`` lets the new one stand before the
-    old one's position, as a generation does that was retired, and rejects the old one. Of what was not built in partitions
-    become so many.
+    old one's position, as a generation does that was retired, and rejects the old one. What was
+    not built in partitions is split into ``partitions``.
     """
 
     subscription: str

@@ -29,6 +29,7 @@ FILES = (
     "import_shop",
     "catch_up",
     "rebuild",
+    "rebuild_2",
     "rebuild_live",
     "parked",
     "lag",

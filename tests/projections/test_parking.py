@@ -14,8 +14,10 @@ from tests.projections.shapes import Placed, Renumbered, made_up
 from tests.read_stores import KINDS, append, opened, registry_of
 from twofold.errors import BehindError, FoldError, InvalidInputError, NotFoundError
 from twofold.messages import Event, Indexed, Key, Registry, by, evolve, stored_as
-from twofold.projections import Projection, Projector, ReadModel, ReadStore, define, grouped
+from twofold.projections import Projection, Projector, ReadModel, ReadStore, define, grouped, groups_of
 from twofold.projections.dead_letters import DeadLetters
+from twofold.projections.group import left_out
+from twofold.projections.parking import Letter
 from twofold.subscriptions import Engine
 from twofold.testing.memory import MemoryLog
 
@@ -425,3 +427,9 @@ async def test_a_retry_folds_nothing_of_those_that_only_share_the_checkpoint(hou
     await house.run(*both("Poison"))
     (parked,) = await house.dead(*both()).parked()
     assert (await house.dead(*both()).retry(parked)).unparked
+
+
+def test_what_is_left_out_of_a_group_are_letters_of_its_own() -> None:
+    (group,) = groups_of([families()])
+    letters = [Letter("families", '"1"', 7), Letter("families", "[]", 8), Letter("others", '"1"', 9)]
+    assert left_out(letters, group) == {"families": {("1", 7)}}

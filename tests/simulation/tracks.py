@@ -186,7 +186,8 @@ class Tracks:
             self.look(track)
         wanted = {track.table(model) for track in self._tracks.values() for model in track.models.values()}
         must(kept.tables.rows.keys() == wanted, f"there are {sorted(kept.tables.rows)} instead of {sorted(wanted)}")
-        must(not any("#" in name for name in kept.tables.checkpoints), f"shares are left: {[*kept.tables.checkpoints]}")
+        shared = [track.name for track in self._tracks.values() if track.shares]
+        must(not shared, f"{shared} are still filled in shares")
         parked = {about[0] for about in (*kept.parked, *kept.letters)}
         must(parked <= wanted, f"something is parked of {sorted(parked - wanted)}, which are not there")
 

@@ -6,12 +6,13 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import asyncpg
 import pytest
@@ -124,9 +125,9 @@ async def test_an_app_whose_backends_are_terminated(campaign: bool) -> None:
                     for _ in range(chance.randrange(1, 4)):
                         await asyncio.sleep(chance.uniform(0, 0.05))
                         await administrator.fetchval(TERMINATE, chance.choice([1, 3, 100]))
-                await app.control.wait(timeout_seconds=60)
+                await until_done(partial(app.control.wait, timeout_seconds=60))
                 await must_be_fresh(server.url, app.registry, level=True)
-            await must_be_level(app, server.url)
+            await until_done(lambda: must_be_level(app, server.url))
         await administrator.close()
 
 
@@ -140,12 +141,17 @@ from (select pid from pg_stat_activity where backend_type = 'client backend' and
 async def insist(app: App, numbers: list[int]) -> None:
     """Send these commands until each has its answer."""
 
-    async def until_done(number: int) -> None:
-        while True:
-            try:
-                await app.send(command_of(number), command_id=f"c-{number}")
-                return
-            except StoreError:
-                await asyncio.sleep(0.01)
+    async def send(number: int) -> None:
+        await until_done(lambda: app.send(command_of(number), command_id=f"c-{number}"))
 
-    await asyncio.gather(*map(until_done, numbers))
+    await asyncio.gather(*map(send, numbers))
+
+
+async def until_done(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    """Do it again as long as a connection turns out to be gone."""
+    while True:
+        try:
+            await work()
+            return
+        except StoreError:
+            await asyncio.sleep(0.01)

@@ -101,10 +101,10 @@ class Group(msgspec.Struct, frozen=True, eq=False):
 
 
 def left_out(letters: Iterable[Letter], group: Group) -> dict[str, set[tuple[Key, int]]]:
-    """The letters that were skipped, as a group's ``skipped``."""
+    """The letters of a group that were skipped, as its ``skipped``; those of others are passed over."""
     found: dict[str, set[tuple[Key, int]]] = {each.name: set() for each in group.projections}
     tables = {each.name: each.table for each in group.projections}
-    for each in letters:
+    for each in (letter for letter in letters if letter.read_model in tables):
         with suppress(msgspec.ValidationError):  # The key is of another type now: there is no such row any more.
             found[each.read_model].add((key_from(tables[each.read_model], each.key), each.position))
     return found

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import time
+from itertools import chain
 
-from tests.simulation.mutants import MUTANTS, killed_by
+from tests.simulation.mutants import MUTANTS, SEEDS, killed_by
 from tests.simulation.run import failure
 
 
 def show_mutants(seeds: range) -> int:
     alive = 0
     for name, wrong in MUTANTS.items():
-        seed = killed_by(name, seeds)
+        seed = killed_by(name, chain([SEEDS.get(name, seeds.start)], seeds))
         alive += seed is None
         found = "not found" if seed is None else f"seed {seed}"
         print(f"{name:36} {found:12} {wrong.__doc__}", flush=True)  # noqa: T201

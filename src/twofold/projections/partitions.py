@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import TypeAlias, TypeVar
 
 from twofold.errors import DefinitionError
-from twofold.messages.handlers import evolvers
 from twofold.projections.keys import stream_key
 from twofold.projections.model import ReadModel
 from twofold.projections.parking import key_text
@@ -72,7 +71,7 @@ def partitions_of(projections: Sequence[Projection], *, together: bool, strong: 
 def is_by_stream(projections: Sequence[Projection], *, strong: bool) -> bool:
     """Whether each row is made of the streams of its key alone, so that what is in other streams need not be read for it."""
     steps = [step for each in projections for step in each.steps.values()]
-    moves = any(map(_moves, projections))
+    moves = any(each.moves for each in projections)
     return not strong and not moves and all(step.key is stream_key and not step.lookups for step in steps)
 
 
@@ -83,11 +82,7 @@ def _refusal(projection: Projection, *, together: bool, strong: bool) -> str:
         return "it shares a checkpoint with others"
     if projection.looks_up:
         return "it looks up rows"
-    return "its rows move to other keys" if _moves(projection) else ""
-
-
-def _moves(projection: Projection) -> bool:
-    return any(handler.mark.moves for handler in evolvers(projection.cls).values())
+    return "its rows move to other keys" if projection.moves else ""
 
 
 class Places(dict[Key, int]):

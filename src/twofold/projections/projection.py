@@ -11,6 +11,7 @@ import msgspec
 
 from twofold.errors import FoldError
 from twofold.messages import Event, OpaqueEvent, Recorded, name_of
+from twofold.messages.handlers import evolvers
 from twofold.projections.keys import KeyOf, Where
 from twofold.projections.lookups import Lookup
 from twofold.projections.model import REMOVED
@@ -83,6 +84,7 @@ class Projection:
         self.row_key: Callable[[Any], Key] = attrgetter(*table.key)
         self._unset = dict.fromkeys(required, NOT_SET)
         self._single = table.key[0] if len(table.key) == 1 else None
+        self.moves = any(handler.mark.moves for handler in evolvers(cls).values())
 
     @property
     def name(self) -> str:

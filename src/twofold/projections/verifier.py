@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from twofold.errors import InvalidInputError, NotFoundError
 from twofold.messages import Registry
-from twofold.messages.handlers import evolvers
 from twofold.projections.audience import Audience
 from twofold.projections.comparison import Comparison
 from twofold.projections.deployment import superseded
@@ -117,4 +116,4 @@ def _within(tell: Tell, done: float, share: float) -> Tell:
 
 
 def _depend_on_each_other(projection: Projection) -> bool:
-    return projection.looks_up or any(handler.mark.moves for handler in evolvers(projection.cls).values())
+    return projection.looks_up or projection.moves

@@ -34,9 +34,13 @@ def planted(name: str) -> Generator[None]:
 
 
 def killed_by(name: str, seeds: Iterable[int]) -> int | None:
-    """The first of these seeds that finds the bug."""
-    with planted(name):
-        return next((seed for seed in seeds if failure(seed) is not None), None)
+    """The first of these seeds that finds the bug, and nothing without it."""
+    for seed in seeds:
+        with planted(name):
+            is_found = failure(seed) is not None
+        if is_found and failure(seed) is None:
+            return seed
+    return None
 
 
 async def nothing(*given: Any, **named: Any) -> None:

@@ -19,7 +19,7 @@ def test_strong_rows_are_the_fold_of_the_log_whenever_a_rebuild_is_killed(store:
     chance = random.Random(SEED)
     asyncio.run(examine(store))  # It makes the tables.
     served = 0
-    for _ in range(50 if campaign else 5):
+    for _ in range(50 if campaign else 3):
         writers = [start(transfer_until_killed, store) for _ in range(2)]
         for _, heard in writers:
             heard.recv()
@@ -29,7 +29,7 @@ def test_strong_rows_are_the_fold_of_the_log_whenever_a_rebuild_is_killed(store:
             process.join()
             heard.close()
         asyncio.run(examine(store))
-    assert served > 3, "hardly anything was built between the kills"
+    assert served > 2, "hardly anything was built between the kills"
 
 
 def killed(store: str, chance: random.Random) -> int:

@@ -19,7 +19,6 @@ from tests.stories.programs.parts import CustomerRows, MadeUpRows, Style, Versio
 from tests.stories.programs.stages import Actor, Stage
 from tests.stories.programs.told import difference, plain
 from twofold import Command
-from twofold.app import Bounds, Rebuilding
 from twofold.deciders import Receipt
 from twofold.errors import BehindError, StoreRefusedError, TwofoldError
 from twofold.messages import Registry, name_of, version_of
@@ -27,6 +26,7 @@ from twofold.messages.codec import encode
 from twofold.projections import Advance, Changes, define
 from twofold.projections.generations import Generation
 from twofold.projections.parking import Parked, key_text
+from twofold.settings import Bounds, Rebuilding
 from twofold.store.port import Append, NewEvent
 
 T = TypeVar("T")

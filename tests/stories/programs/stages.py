@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from twofold import App
-from twofold.app import Background, Bounds, Rebuilding
 from twofold.clock import FixedClock
 from twofold.config import parse_places
 from twofold.projections import Inline
 from twofold.projections.port import AppendTransaction
 from twofold.rooms import Rooms, rooms_for
+from twofold.settings import Background, Bounds, Rebuilding
 from twofold.testing import MemoryLog, MemoryReads, MemorySnapshots
 
 T = TypeVar("T")

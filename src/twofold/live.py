@@ -1,0 +1,354 @@
+"""What exists while an app runs: its rooms open, everything put together over them, and the tasks in the background."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
+
+from twofold.config import parse_places
+from twofold.deciders.handling import Handling
+from twofold.deciders.history import History
+from twofold.deciders.states import States
+from twofold.errors import BehindError, StoreError
+from twofold.parts import Parts
+from twofold.projections import (
+    Audience,
+    DeadLetters,
+    Group,
+    Inline,
+    Projector,
+    Rewinding,
+    RowFeed,
+    Verifier,
+    groups_of,
+)
+from twofold.projections.builds import Builds
+from twofold.projections.control import Control
+from twofold.projections.deployment import Deployment, Plan, code_of
+from twofold.projections.repartitioning import Repartitioning
+from twofold.projections.rollout import Rollout, rebuilt
+from twofold.queries import Desk, Moments, Sources, TableChanges
+from twofold.rooms import Rooms, rooms_for
+from twofold.settings import Settings
+from twofold.store.appender import Appender
+from twofold.store.port import Head
+from twofold.subscriptions import Engine, SubscriptionStatus, Wish, Worker, reach_elsewhere
+from twofold.subscriptions.partition import whole
+from twofold.subscriptions.worker import building_of
+from twofold.work import Work
+
+log = logging.getLogger("twofold.app")
+
+ARRANGE_SECONDS = 1.0
+"""How often it is looked whether partitions can be exchanged that stood too far apart before."""
+
+DRAIN_SECONDS = 30.0
+"""How long a stop waits for commands and questions under way. What is appended by then is appended."""
+
+
+class Live:
+    """What exists while an app runs."""
+
+    def __init__(self, parts: Parts, settings: Settings, rooms: Rooms) -> None:
+        self.parts, self.settings, self.rooms = parts, settings, rooms
+        self.work = Work()
+        self.groups = groups_of(parts.projections)
+        self.strong = [group for group in self.groups if group.strong]
+        # A transaction that is held open while rows are folded costs by the flush: then large ones are better than two in turn.
+        self.appender = Appender(rooms.log, halves=rooms.is_server and not self.strong)
+        self.states = States(rooms.log, parts.registry, rooms.snapshots, states_max=settings.states_max)
+        self.history = History(self.states, rooms.log, parts.registry)
+        changes, self.moments = TableChanges(), Moments(rooms.log)
+        self.audience = Audience(changes.tell, changes_max=settings.changes_max)
+        bounds = settings.bounds
+        projector = Projector(
+            rooms.reads,
+            parts.projections,
+            parts.sql_projections,
+            audience=self.audience,
+            rows_max=bounds.rows_max,
+            parked_max=settings.parked_max,
+            watches_code=True,
+        )
+        self.deployment = Deployment(rooms.reads, self.groups)
+        told, projections = self.audience, parts.projections
+        self.dead_letters = DeadLetters(rooms.log, parts.registry, rooms.reads, projections, audience=told)
+        self.rewinding = Rewinding(rooms.log, rooms.reads, self.groups, parts.sql_projections, audience=told)
+        self.verifier = Verifier(rooms.log, parts.registry, rooms.reads, projections, audience=told)
+        self.feed = RowFeed(rooms.log, rooms.reads, self.groups, told, folds=self._folds)
+        self.behind: set[str] = set()
+        self.left_count = 0
+        inline = [group.name for group in self.strong]
+        self.engine = Engine(rooms.log, parts.registry, projector, page_max=bounds.page_max, inline=inline)
+        self.worker = Worker(
+            self.engine,
+            rooms.leases,
+            lambda: projector.interests,
+            shared=settings.background == "shared",
+            codes={group.name: code_of(group) for group in self.groups},
+            build=self._build,
+            help=lambda name: self.builds.help(name),
+            lease_seconds=settings.lease_seconds,
+        )
+        self.control = Control(
+            rooms.log,
+            parts.registry,
+            rooms.leases,
+            self.groups,
+            parts.sql_projections,
+            projector=self._projector_of,
+            reach=self.reach,
+            nudge=self.worker.nudge,
+        )
+        self.repartitioning = Repartitioning(
+            rooms.log, parts.registry, rooms.reads, projector=lambda group: self._projector_of(group.name)
+        )
+        self.to_arrange: Sequence[Group] = [group for group in self.groups if not group.strong]
+        self.arranging: asyncio.Task[None] | None = None
+        self.builds = Builds(
+            rooms.log,
+            parts.registry,
+            rooms.reads,
+            self.deployment,
+            projector,
+            self.worker,
+            page_max=bounds.build_page_max,
+            rows_max=bounds.build_rows_max,
+            parked_max=settings.parked_max,
+            lag_max_seconds=settings.lag_max_seconds,
+            others_done=self.work.done,
+        )
+        self.rollout = Rollout(
+            rooms.log,
+            rooms.reads,
+            parts.registry,
+            self.deployment,
+            self.builds,
+            self.groups,
+            parts.sql_projections,
+            sample=lambda: rooms_for(parse_places("sqlite://"), migrate=True).reads,
+            taken_back=self.engine.doubt,  # What serves stands further back now, and is to be followed from there.
+        )
+        rooms.reads.on_loss(self._doubt)
+        self.desk = Desk(
+            Sources(rooms.asked, parts.projections, parts.sql_projections, self, self.moments),
+            parts.answerers,
+            changes,
+            work=self.work,
+            answers_max=settings.answers_max,
+            slow_seconds=settings.slow_seconds,
+        )
+        self.head: Head
+        self.handling: Handling
+
+    async def open(self) -> None:
+        await self.rooms.open()
+        self.head = await self.rooms.log.head()
+        self.moments.begin(self.head)
+        self.feed.begin(self.head)
+        self.handling = Handling(
+            self.parts.decisions,
+            states=self.states,
+            appender=self.appender,
+            store=self.rooms.log,
+            registry=self.parts.registry,
+            clock=self.settings.clock,
+            head=self.head,
+            attempts_max=self.settings.attempts_max,
+        )
+        tables = [projection.table for projection in self.parts.projections]
+        self.rooms.asked.know(tables)
+        self.rooms.reads.know(tables)
+        plans = await self._planned()
+        while not await self._deployed(plans):  # Another process, perhaps of other code, started at the same time.
+            plans = await self._planned()
+        if self.strong:
+            inline = Inline(
+                self.strong,
+                self.parts.registry,
+                self.head,
+                moved=self.engine.moved,
+                audience=self.audience,
+                left=self._was_left,
+            )
+            self.rooms.log.carry(inline)
+            self.behind |= {group.name for group in self.strong}
+            await self._see_who_is_level()
+        if self.settings.background and (self.parts.projections or self.parts.sql_projections):
+            await self._arrange()
+            await self.worker.start()
+            await self._begin(plans)
+            self.arranging = asyncio.create_task(self._arrange_the_rest())
+
+    async def _arrange(self) -> None:
+        """Bring read models to as many partitions as this code would like, but for what is built anew anyway."""
+        found = [group for group in self.to_arrange if group.name not in self.builds.waiting]
+        self.to_arrange = [group for group in found if not await self.repartitioning.arrange(group)]
+
+    async def _arrange_the_rest(self) -> None:
+        """Partitions that stood apart may be level later."""
+        for group in self.to_arrange:
+            log.info("%s is not in %d partitions yet: some are late", group.name, group.partitions)
+        while self.to_arrange:
+            await asyncio.sleep(ARRANGE_SECONDS)
+            with suppress(StoreError):  # It is there again next time.
+                await self._arrange()
+                self.worker.nudge()
+
+    async def _planned(self) -> Sequence[Plan]:
+        return self._wanted(await self.deployment.plans())
+
+    async def _deployed(self, plans: Sequence[Plan]) -> bool:
+        """Make the tables that are missing, and note that they are of this code. False where others were faster."""
+        self.builds.hold(plans)
+        left = {each.name for plan in plans if plan.is_other for each in plan.group.projections}
+        await self.rooms.reads.install(
+            [self.deployment.table(projection) for projection in self.parts.projections],
+            [projection.layout for projection in self.parts.sql_projections],
+            leave=left,
+        )
+        return await self.deployment.note(
+            [group.name for group in self.groups if group.name not in self.builds.waiting]
+        )
+
+    async def _begin(self, plans: Sequence[Plan]) -> None:
+        """Build what is to be built: here, or where workers share, by whoever of them takes it first."""
+        if not self.worker.shared:
+            self.builds.begin(plans)
+            return
+        for plan in plans:
+            if not plan.is_banned and not await self.rollout.is_followed(plan.group.name):
+                await self.control.wish_rebuild(plan.group.name, code_of(plan.group), switch=True)
+        if plans:
+            self.builds.watch()
+
+    async def _build(self, wish: Wish) -> None:
+        """Build what an operator, or a deployment, has wished for."""
+        await self.rollout.rebuild(wish.name, switch=wish.verb == "rebuild")
+
+    def _projector_of(self, name: str) -> Projector:
+        """One for a single subscription, that remembers nothing."""
+        groups = [group for group in self.groups if group.name == name]
+        return Projector(
+            self.rooms.reads,
+            [each for group in groups for each in group.projections],
+            [each for each in self.parts.sql_projections if each.name == name],
+            groups=groups,
+            audience=self.audience,
+            parked_max=self.settings.parked_max,
+            watches_code=True,
+        )
+
+    async def status(self) -> list[SubscriptionStatus]:
+        """What runs here and elsewhere, what is held, and which generations serve and are built."""
+        board = None
+        with suppress(StoreError):  # What is in the way of the read database is in the status already.
+            board = await self.rooms.leases.board()
+        followed = await self.engine.observe(board)
+        held = await self.builds.observe((await self.rooms.log.head()).position)
+        followed = [each for each in followed if each.name not in self.builds.waiting]  # It is about to give them up.
+        found = sorted([*followed, *held], key=lambda each: each.name)
+        if board is None:
+            return found
+        standings = await self.rollout.standings()
+        return [
+            rebuilt(each, standings.get(whole(each.name)), is_built=board.holder(building_of(each.name)) is not None)
+            for each in found
+        ]
+
+    def _wanted(self, plans: Sequence[Plan]) -> Sequence[Plan]:
+        """What is built, or at least not gone on with. Where builds wait to be asked for, the rest is gone on with."""
+        if self.settings.rebuild == "auto":
+            return plans
+        for plan in plans:
+            if not plan.is_other and not plan.is_banned:
+                log.warning(
+                    "The folds of %(name)s have changed, and go on over the rows that others made; "
+                    "twofold projections rebuild %(name)s builds it anew",
+                    {"name": plan.group.name},
+                )
+        return [plan for plan in plans if plan.is_banned]
+
+    def _doubt(self) -> None:
+        self.engine.doubt()
+        self.builds.doubt()
+
+    async def reach(self, names: Collection[str], position: int, *, timeout_seconds: float) -> None:
+        """Return when questions find these read models at ``position`` or beyond; ``BehindError`` otherwise."""
+        try:
+            await self._reach(list(dict.fromkeys(map(whole, names))), position, timeout_seconds=timeout_seconds)
+        except BehindError as error:
+            with suppress(StoreError):  # Then nobody can say more than that it is late.
+                raise await self.control.explained(error) from error
+            raise
+
+    async def _reach(self, names: Collection[str], position: int, *, timeout_seconds: float) -> None:
+        clock = asyncio.get_running_loop().time
+        until = clock() + timeout_seconds
+        while not self.builds.waiting.isdisjoint(names):
+            await self.builds.reach(names, position, timeout_seconds=max(until - clock(), 0.0))
+        beside = self.rooms.asked is self.rooms.reads
+        if beside or self.engine.running:  # It knows at once of one that has stopped, and wakes whoever waits.
+            await self.engine.reach(names, position, timeout_seconds=max(until - clock(), 0.0))
+        if not beside:
+            left = max(until - clock(), 0.0)
+            await reach_elsewhere(self.rooms.asked, self.head, names, position, timeout_seconds=left)
+
+    async def catch_up(self, names: AbstractSet[str], *, timeout_seconds: float) -> None:
+        """Return when these strong subscriptions hold the log as it is now; level ones are not asked about again.
+
+        What other code has made is asked about each time: this process's appends leave it behind, those of others may not.
+        """
+        head = (await self.rooms.log.head()).position
+        others = self.builds.waiting - self.builds.unreadable
+        found = await self.rooms.asked.checkpoints(others & names)
+        late = names - {name for name, at in found.items() if at.position >= head}
+        await self.reach(late, head, timeout_seconds=timeout_seconds)
+        await self._see_who_is_level()
+
+    async def begin_again(self, name: str) -> None:
+        """Fill a subscription again whose log is another one now."""
+        accepted = await self.rewinding.accept(name)
+        self.behind |= {group.name for group in self.strong if group.name == accepted}
+        if self.worker.running:  # It has stopped there, and looks at checkpoints when it starts.
+            await self.worker.stop()
+            await self.worker.start()
+
+    async def _see_who_is_level(self) -> None:
+        # In this order: what stands at the head that is read after it was level, and each append has kept it so.
+        asked, count = self.behind - self.builds.waiting, self.left_count
+        found = await self.rooms.asked.checkpoints(asked)
+        head = (await self.rooms.log.head()).position
+        if count == self.left_count:
+            self.behind -= {name for name in asked if not head or (name in found and found[name].position >= head)}
+
+    def _was_left(self, names: Collection[str]) -> None:
+        """An append of this process did not move these: until somebody makes up for it, questions wait."""
+        self.behind |= set(names)
+        self.left_count += 1
+
+    def _folds(self, name: str) -> bool:
+        """Whether this process changes the rows of a subscription: its engine does, or its appends."""
+        return name in self.engine.names or any(group.name == name for group in self.strong)
+
+    def tells(self, names: Collection[str]) -> bool:
+        """Whether each change of rows that questions find is told here: by this engine, over the database it writes."""
+        strong = {group.name for group in self.strong}  # These are changed by the appends of other processes too.
+        return self.rooms.asked is self.rooms.reads and strong.isdisjoint(names) and self.engine.follows(names)
+
+    async def close(self) -> None:
+        try:
+            self.desk.close()
+            await self.work.done(DRAIN_SECONDS)
+            await self.appender.close()
+            if self.arranging is not None:
+                self.arranging.cancel()
+                await asyncio.gather(self.arranging, return_exceptions=True)  # The next start goes on.
+            await self.builds.stop()
+            await self.worker.stop()
+        finally:
+            await self.feed.close()
+            await self.rooms.close()

@@ -486,3 +486,20 @@ async def test_an_event_that_cannot_be_folded_lets_only_its_page_be_written_as_l
     assert before[0] == 0
     assert page == (before[1], before[1] + 7)
     assert after == (page[1], (await bench.log.head()).position)
+
+
+@pytest.mark.parametrize("is_busy", [True, False])
+async def test_while_others_write_it_writes_few_rows_at_a_time(
+    bench: Bench, is_busy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twofold.projections.builder.BUSY_ROWS_MAX", 2)
+    await bench.fill(families=6, rounds=60)
+    places = set[int]()
+
+    async def stand() -> None:
+        found = await bench.reads.checkpoints(["families@2"])
+        places.update(at.position for at in found.values())
+
+    rebuild = await bench.rebuild(families(), brake=stand, is_busy=lambda: is_busy)
+    await rebuild.catch_up()
+    assert (len(places) > 4) is is_busy

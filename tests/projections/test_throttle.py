@@ -110,3 +110,14 @@ async def test_what_is_under_way_here_goes_first_before_every_page() -> None:
     day = Day(lambda now: (10, {"families": 10}))
     await day.pages(day.throttle(), 7)
     assert day.asked == [OTHERS_SECONDS] * 7
+
+
+async def test_others_are_at_work_while_the_log_grows_and_for_a_moment_after() -> None:
+    day = Day(lambda now: (10 + int(min(now, 0.5) * 1000), {"families": 10 + int(min(now, 0.5) * 1000)}))
+    throttle = day.throttle()
+    await day.pages(throttle, 1)
+    assert not throttle.is_busy()  # It has not seen it grow yet.
+    await day.pages(throttle, 100)
+    assert throttle.is_busy()
+    await day.pages(throttle, 100)
+    assert not throttle.is_busy()

@@ -17,6 +17,9 @@ from twofold.subscriptions.partition import whole
 ROWS_MAX = 100_000
 """Rows that a rebuild keeps in memory: those that have changed and were not written yet, and as many that were."""
 
+BUSY_ROWS_MAX = 2500
+"""Rows that are written at a time while others write too: they wait for a transaction of 10 to 20 ms."""
+
 EVENTS_MAX = 1_000_000
 """Events that a rebuild folds before it writes what became of them: some seconds of work, which a kill may cost."""
 
@@ -26,7 +29,7 @@ class Builder:
 
     An event that cannot be folded, or a row that the database refuses, spoils the step in hand, which is done again: the page
     with the event, or the stretch with the row, as live events are, parking at most ``parked_max`` keys of each read model.
-    ``renewed`` gives the group again, with the letters that are left out now: a crash may have taken back some.
+    While others are at work (``is_busy``) the steps are small. ``renewed`` gives the group again, with the letters that are left out now: a crash may have taken back some.
     """
 
     def __init__(
@@ -38,7 +41,9 @@ class Builder:
         events_max: int = EVENTS_MAX,
         parked_max: int = 0,
         renewed: Callable[[], Awaitable[Group]] | None = None,
+        is_busy: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._is_busy = is_busy
         self._reads, self._group, self._renewed = reads, group, renewed
         self._rows_max, self._events_max, self._parked_max = rows_max, events_max, parked_max
         self._events = 0
@@ -99,7 +104,8 @@ class Builder:
 
     async def _take(self, delivery: Delivery) -> Outcome:
         # Before the page is taken: should the database be away, the same page comes again, and must not be in here already.
-        is_due = self._hoard.is_full or self._events >= self._events_max
+        rows_max = min(self._rows_max, BUSY_ROWS_MAX) if self._is_busy() else self._rows_max
+        is_due = self._hoard.count >= rows_max or self._events >= self._events_max
         if is_due and not await self.flush():
             return Fenced()
         if delivery.start.position < self._careful_until or self._is_unfoldable(delivery):

@@ -207,6 +207,12 @@ class Builds:
 
     def _rebuild(self, group: Group, generation: Generation, tell: Tell) -> Rebuild:
         beside = built_beside(group, generation.number)
+        throttle = Throttle(
+            self._look_at_those_that_serve,
+            others_done=self._others_done,
+            lag_max_seconds=self._lag_max_seconds,
+            clock=asyncio.get_running_loop().time,
+        )
         return Rebuild(
             self._log,
             self._registry,
@@ -217,12 +223,8 @@ class Builds:
             rows_max=min(STRONG_ROWS_MAX, self._rows_max) if group.strong else self._rows_max,
             parked_max=self._parked_max,
             tell=tell,
-            brake=Throttle(
-                self._look_at_those_that_serve,
-                others_done=self._others_done,
-                lag_max_seconds=self._lag_max_seconds,
-                clock=asyncio.get_running_loop().time,
-            ),
+            brake=throttle,
+            is_busy=throttle.is_busy,
             take_over=Takeover(self._log, self._registry, beside) if group.strong else None,
             hold=self._worker.holding,
             gap_max=self._gap_max,

@@ -57,7 +57,8 @@ class Pace:
 class Filling:
     """Folds a log into the tables of a group that nobody reads yet. ``renewed`` gives the group as it is to be folded now.
 
-    ``seen`` is called with position and head after each page; ``brake`` when there is more.
+    ``seen`` is called with position and head after each page; ``brake`` when there is more. ``is_busy`` says
+    whether others write too.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Filling:
         renewed: Callable[[], Awaitable[Group]],
         seen: Callable[[int, int], None],
         brake: Callable[[], Awaitable[None]] | None,
+        is_busy: Callable[[], bool],
     ) -> None:
         self._builder = Builder(
             reads,
@@ -79,6 +81,7 @@ class Filling:
             events_max=bounds.events_max,
             parked_max=bounds.parked_max,
             renewed=renewed,
+            is_busy=is_busy,
         )
         self._engine = Engine(log, registry, self._builder, page_max=bounds.page_max)
         self._seen, self._brake = seen, brake

@@ -32,8 +32,9 @@ class Hoard:
         self._end: Checkpoint | None = None
 
     @property
-    def is_full(self) -> bool:
-        return sum(map(len, self._changed.values())) >= self._rows_max
+    def count(self) -> int:
+        """How many rows have changed."""
+        return sum(map(len, self._changed.values()))
 
     @property
     def advance(self) -> Advance | None:

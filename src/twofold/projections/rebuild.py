@@ -60,6 +60,7 @@ class Rebuild:
         parked_max: int = 0,
         tell: Tell = lambda progress: None,
         brake: Callable[[], Awaitable[None]] | None = None,
+        is_busy: Callable[[], bool] = lambda: False,
         take_over: TakeOver | None = None,
         hold: Hold = alone,
         gap_max: int = GAP_MAX,
@@ -68,6 +69,7 @@ class Rebuild:
         self._beside = built_beside(group, generation.number)
         self._bounds = Bounds(page_max, rows_max, events_max, parked_max)
         self._pace, self._tell, self._brake = Pace(group.name, generation.number), tell, brake
+        self._is_busy = is_busy
         self._take_over = take_over or reads.switch
         self._filling = self._fill(log, self._beside.name)
         self._shares = Shares(log, reads, self._beside.name, fill=self._fill, hold=hold, gap_max=gap_max)
@@ -190,4 +192,5 @@ class Rebuild:
             renewed=renewed,
             seen=lambda position, head: self._tell(self._pace.at(position, head)),
             brake=self._brake,
+            is_busy=self._is_busy,
         )

@@ -86,6 +86,12 @@ class Throttle:
         self._clock, self._rest = clock, rest
         self._lateness = Lateness()
         self._looks_at = 0.0
+        self._head: int | None = None
+        self._grown_at = float("-inf")
+
+    def is_busy(self) -> bool:
+        """Whether the log has grown a moment ago: then there are others who write."""
+        return self._clock() - self._grown_at < STILL_SECONDS
 
     async def __call__(self) -> None:
         await self._rest(0)
@@ -100,4 +106,7 @@ class Throttle:
 
     async def _is_late(self) -> bool:
         head, positions = await self._look()
+        if self._head is not None and head > self._head:
+            self._grown_at = self._clock()
+        self._head = head
         return self._lateness.seen(self._clock(), head, positions) > self._lag_max_seconds

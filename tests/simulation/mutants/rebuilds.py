@@ -51,12 +51,12 @@ def page_taken_twice_when_it_cannot_be_written() -> Wrong:
     right = Builder._take
 
     async def take(self: Builder, delivery: Any) -> Any:
-        rows_max, self._hoard._rows_max = self._hoard._rows_max, sys.maxsize  # It is not written before the page.
+        rows_max, self._rows_max = self._rows_max, sys.maxsize  # It is not written before the page.
         try:
             outcome = await right(self, delivery)
         finally:
-            self._hoard._rows_max = rows_max
-        if isinstance(outcome, Advanced) and self._hoard.is_full and not await self.flush():
+            self._rows_max = rows_max
+        if isinstance(outcome, Advanced) and self._hoard.count >= rows_max and not await self.flush():
             return Fenced()
         return outcome
 

@@ -40,7 +40,7 @@ class House:
         self.projection = families()
         (self.group,) = groups_of([self.projection])
         self.rows: dict[str, Any] = {}
-        self.hoard = Hoard(self, [self.projection], rows_max=100)
+        self.hoard = Hoard(self, [self.projection])
         self.folding = Folding([self.projection], rows_max=0)
         self.position = 0
 

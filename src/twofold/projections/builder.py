@@ -47,7 +47,7 @@ class Builder:
         self._reads, self._group, self._renewed = reads, group, renewed
         self._rows_max, self._events_max, self._parked_max = rows_max, events_max, parked_max
         self._events = 0
-        self._hoard = Hoard(reads, group.projections, rows_max=rows_max)
+        self._hoard = Hoard(reads, group.projections)
         self._folding = Folding(group.projections, rows_max=rows_max * len(group.projections))
         self._lot = Lot(reads, group.projections, parked_max=parked_max)
         self._careful_until = 0

@@ -14,12 +14,11 @@ from twofold.subscriptions import Checkpoint
 
 
 class Hoard:
-    """The changes of many pages, over the rows that the database has. At most about ``rows_max`` of them are kept."""
+    """The changes of many pages, over the rows that the database has."""
 
-    def __init__(self, rows: Loading, projections: Collection[Projection], *, rows_max: int) -> None:
+    def __init__(self, rows: Loading, projections: Collection[Projection]) -> None:
         self._rows = rows
         self._projections = {each.name: each for each in projections}
-        self._rows_max = rows_max
         self.clear()
 
     def clear(self) -> None:

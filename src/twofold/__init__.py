@@ -2,7 +2,7 @@
 
 what is said        Command, Event, Query, Key, Tag, Indexed, Searchable, stored_as, upcasts
 commands → events   Aggregate, Boundary, decide, decides, by, evolve, snapshots, Rejected
-events → rows       ReadModel, evolve, indexed, by, grouped, strong, partitioned, keeps_rows, REMOVED; App.rows: RowChange, AllRows
+events → rows       ReadModel, evolve, indexed, by, by_stream, grouped, strong, partitioned, keeps_rows, REMOVED; App.rows: RowChange, AllRows
 questions → answers answers, Reader, Page, Answer
 all together        App, Receipt; twofold.sync for scripts; twofold.testing for tests
 what went wrong     TwofoldError and everything below it, in twofold.errors
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         RowChange,
         SetProjection,
         Writer,
+        by_stream,
         grouped,
         indexed,
         keeps_rows,
@@ -87,6 +88,7 @@ __all__ = [
     "Writer",
     "answers",
     "by",
+    "by_stream",
     "decide",
     "decides",
     "evolve",
@@ -106,7 +108,7 @@ _HOMES = {
     "twofold.deciders": "Aggregate Boundary Receipt decide decides snapshots",
     "twofold.errors": "BehindError ConflictError FeedBrokenError NotFoundError Rejected TwofoldError",
     "twofold.messages": "Command Event Indexed Key Metadata OpaqueEvent Query Recorded Searchable Tag Upcaster by evolve stored_as upcasts",
-    "twofold.projections": "REMOVED AllRows ReadModel RowChange Removed SetProjection Writer grouped projects indexed keeps_rows partitioned strong",
+    "twofold.projections": "REMOVED AllRows ReadModel RowChange Removed SetProjection Writer by_stream grouped projects indexed keeps_rows partitioned strong",
     "twofold.queries": "Answer Page Reader answers",
     "twofold.store.criteria": "Criteria",
 }

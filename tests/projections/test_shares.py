@@ -11,14 +11,16 @@ from typing import Annotated, Any
 import pytest
 
 from tests.read_stores import KINDS, append, read_store, registry_of
+from twofold.errors import DefinitionError
 from twofold.messages import Event, Indexed, Key, by, evolve, stored_as
-from twofold.projections import Projector, ReadModel, define, grouped, groups_of, strong
+from twofold.projections import Projector, ReadModel, by_stream, define, fingerprint, grouped, groups_of, strong
 from twofold.projections.filling import Progress
 from twofold.projections.generations import Generation, Switch
 from twofold.projections.rebuild import Rebuild
 from twofold.projections.shares import Hold
 from twofold.subscriptions import Engine
 from twofold.subscriptions.partition import partition_names
+from twofold.testing.history import History
 from twofold.testing.memory import MemoryLog
 from twofold.testing.memory_reads import MemoryReads
 
@@ -295,9 +297,60 @@ def test_rows_of_one_stream_can_be_shared_and_others_cannot() -> None:
 
     with_lookup = {group.name: group.by_stream for group in groups_of([ACCOUNTS, define(Tax)])}
     assert with_lookup == {"account+tax": False}
+
+    class Numbered(Event):
+        number: str
+
+    @by_stream
+    class ByStream(ReadModel):
+        number: Key[str]
+
+        @evolve
+        def was_numbered(self, event: Numbered) -> None: ...
+
+    class ByField(ReadModel):
+        number: Key[str]
+
+        @evolve
+        def was_numbered(self, event: Numbered) -> None: ...
+
+    assert shared(ByStream)
+    assert not shared(ByField)
     assert shared(Account)
     assert shared(Grouped)
     assert not shared(ByNumber)  # 7 and 007 are one row, and streams of two shares.
     assert not shared(ByAmount)
     assert not shared(Everywhere)
     assert not shared(Strong)
+
+
+def test_a_stream_says_the_key_where_the_class_says_so() -> None:
+    class Numbered(Event):
+        number: str
+
+    class ByField(ReadModel):
+        number: Key[str]
+
+        @evolve
+        def was_numbered(self, event: Numbered) -> None: ...
+
+    (recorded,) = History().record([Numbered(number="8")], stream="line-7")
+    (step,) = define(ByField).steps.values()
+    assert step.key(recorded) == "8"
+    before = fingerprint(define(ByField))
+    (step,) = define(by_stream(ByField)).steps.values()
+    assert step.key(recorded) == "7"
+    assert fingerprint(define(ByField)) != before
+
+
+def test_no_stream_says_a_key_of_two_fields() -> None:
+    @by_stream
+    class Two(ReadModel):
+        number: Key[str]
+        amount: Key[int]
+
+        @evolve
+        def was_paid(self, event: Paid) -> None: ...
+
+    with pytest.raises(DefinitionError, match="no stream's name can say"):
+        define(Two)

@@ -8,6 +8,7 @@ from twofold.projections.group import Group, Page, grouped, groups_of
 from twofold.projections.indexes import indexed
 from twofold.projections.inline import Inline
 from twofold.projections.keeping import keeps_rows
+from twofold.projections.keys import by_stream
 from twofold.projections.model import REMOVED, ReadModel, Removed
 from twofold.projections.parking import Parked
 from twofold.projections.partitions import partitioned
@@ -70,6 +71,7 @@ __all__ = [
     "sql_fingerprint",
     "grouped",
     "groups_of",
+    "by_stream",
     "indexed",
     "strong",
     "table_of",

@@ -17,8 +17,8 @@ from twofold.subscriptions.partition import whole
 ROWS_MAX = 100_000
 """Rows that a rebuild keeps in memory: those that have changed and were not written yet, and as many that were."""
 
-BUSY_ROWS_MAX = 2500
-"""Rows that are written at a time while others write too: they wait for a transaction of 10 to 20 ms."""
+BUSY_ROWS_MAX = 10_000
+"""Rows that are written at a time while others write too: on SQLite they wait for a transaction of 50 to 100 ms."""
 
 EVENTS_MAX = 1_000_000
 """Events that a rebuild folds before it writes what became of them: some seconds of work, which a kill may cost."""

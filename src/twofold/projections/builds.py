@@ -43,6 +43,9 @@ Check: TypeAlias = Callable[[Group], Awaitable[None]]
 
 log = logging.getLogger("twofold.projections")
 
+LIVE_SHARES = 4
+"""Shares in which a process fills a generation that follows the log too: one after the other, each with a fourth of the rows."""
+
 STRONG_ROWS_MAX = 5_000
 """Rows that a rebuild of strong read models writes at a time: on SQLite appends wait for that."""
 
@@ -172,7 +175,7 @@ class Builds:
         plan = await self._deployment.plan(plan.group)  # What serves may be another one since it was planned.
         generation = await self._deployment.begin(plan)
         async with self._rebuilding(plan.group, generation, tell) as rebuild:
-            await rebuild.share(1 + await self._worker.others())
+            await rebuild.share(await self._shares())
             await rebuild.catch_up()
             if check is not None:
                 await self._checked(rebuild, check)
@@ -182,6 +185,10 @@ class Builds:
         await self._release(plan.group.name)
         await self._deployment.tidy(plan.group, keep=old)
         return msgspec.structs.replace(generation, state="active")
+
+    async def _shares(self) -> int:
+        """One for each process; beside live folds several in any case, so that what is written of each is little."""
+        return max(1 + await self._worker.others(), LIVE_SHARES if self._worker.running else 1)
 
     async def help(self, name: str) -> None:
         """Do what can be done of the build of this code that another process leads, unless this one builds something too."""

@@ -11,6 +11,7 @@ import msgspec
 from twofold.messages import name_of
 from twofold.messages.handlers import always_of, evolvers
 from twofold.messages.naming import version_of
+from twofold.projections.keys import is_by_stream
 from twofold.projections.model import ReadModel
 from twofold.projections.projection import Projection
 from twofold.projections.source import Function, said_by
@@ -30,6 +31,7 @@ def fingerprint(projection: Projection) -> str:
         [
             f"{table.name} {version_of(cls)} in {table.group or 'no group'}, key {', '.join(table.key)}",
             *(_column(column) for column in table.columns),
+            *(["by stream"] if is_by_stream(cls) else []),
             *_wishes(cls),
             *said_by(_functions(cls), cls),
         ]

@@ -19,7 +19,7 @@ from twofold.projections.fold import Fold
 from twofold.projections.keys import Where
 from twofold.projections.model import ReadModel
 from twofold.projections.parking import Letter, Since, key_from, key_text
-from twofold.projections.partitions import Owns, Places, is_by_stream, is_splittable, partitions_of
+from twofold.projections.partitions import Owns, Places, is_filled_by_stream, is_splittable, partitions_of
 from twofold.projections.projection import Projection, Touch
 from twofold.projections.strong import is_strong
 from twofold.projections.table import Changes, Key
@@ -269,7 +269,7 @@ def _group(projections: Sequence[Projection]) -> Group:
     for each in projections:
         each.join(name if together else "", strong=strong)
     splittable = is_splittable(projections, together=together, strong=strong)
-    by_stream = is_by_stream(projections, strong=strong)
+    by_stream = is_filled_by_stream(projections, strong=strong)
     return Group(
         name,
         tuple(_in_order(projections)),

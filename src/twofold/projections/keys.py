@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -25,7 +25,38 @@ class Where(msgspec.Struct, frozen=True):
     value: Any
 
 
+C = TypeVar("C", bound=type)
+
+BY_STREAM = "__twofold_by_stream__"
+
 KeyOf: TypeAlias = Callable[[Recorded[Event]], Key | Where]
+
+
+def by_stream(cls: C) -> C:
+    """Let the stream of an event say which row it changes, also where the event has a field of the key's name.
+
+    A row whose key is text then comes of one key's streams alone, so that several processes can fill the table at once.
+    """
+    setattr(cls, BY_STREAM, True)
+    return cls
+
+
+def is_by_stream(cls: type) -> bool:
+    """Whether a read model is marked so."""
+    return BY_STREAM in vars(cls)
+
+
+def own_key_of(cls: type, handler: EvolveHandler, key: Sequence[Column]) -> KeyOf:
+    """As ``key_of``, for the read model's own key. ``DefinitionError`` for several fields that a stream is to say."""
+    if not is_by_stream(cls) or handler.mark.key is not None:
+        return key_of(cls, handler, key)
+    if len(key) != 1:
+        raise DefinitionError(
+            f"{cls.__name__} has a key of {len(key)} fields, which no stream's name can say",
+            cls,
+            remedy="Leave out @by_stream, or have one Key field.",
+        )
+    return _of_stream(key[0])
 
 
 def key_of(cls: type, handler: EvolveHandler, key: Sequence[Column]) -> KeyOf:

@@ -68,7 +68,7 @@ def partitions_of(projections: Sequence[Projection], *, together: bool, strong: 
     return 1 if together else max(vars(each.cls).get(PARTITIONS, 1) for each in projections)
 
 
-def is_by_stream(projections: Sequence[Projection], *, strong: bool) -> bool:
+def is_filled_by_stream(projections: Sequence[Projection], *, strong: bool) -> bool:
     """Whether each row is made of the streams of its key alone, so that what is in other streams need not be read for it."""
     steps = [step for each in projections for step in each.steps.values()]
     moves = any(each.moves for each in projections)

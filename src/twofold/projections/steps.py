@@ -13,7 +13,7 @@ from twofold.messages import Event
 from twofold.messages.handlers import Evolve, EvolveHandler, always_of, evolvers
 from twofold.messages.markers import fields
 from twofold.projections.columns import holds
-from twofold.projections.keys import key_of, where_of
+from twofold.projections.keys import own_key_of, where_of
 from twofold.projections.lookups import lookups_of
 from twofold.projections.model import ReadModel
 from twofold.projections.projection import MOVED, Missing, Step
@@ -50,7 +50,7 @@ def _step(
     lookups = lookups_of(handler)
     if lookups:
         function = _with_rows(function)
-    key = where_of(cls, handler, table) if handler.mark.where else key_of(cls, handler, table.key_columns)
+    key = where_of(cls, handler, table) if handler.mark.where else own_key_of(cls, handler, table.key_columns)
     return Step(key, function, wants_recorded, _missing(handler.mark, is_created), lookups, _gives(handler, table))
 
 

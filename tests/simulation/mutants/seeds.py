@@ -1,6 +1,7 @@
 """For each planted bug a seed that finds it: where it is looked first. ``python -m tests.simulation --mutants`` tells them."""
 
 SEEDS: dict[str, int] = {
+    "crashes_not_noticed": 2817,
     "builder_keeps_rows_after_a_fence": 51,
     "builder_remembers_what_it_has_forgotten_to_write": 51,
     "builds_of_others_not_noticed": 74,

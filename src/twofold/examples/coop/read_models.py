@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
-from twofold import Event, Key, ReadModel, Recorded, Searchable, evolve, indexed
+from twofold import Event, Key, ReadModel, Recorded, Searchable, by_stream, evolve, indexed
 from twofold.examples.coop.events import (
     AttendanceRecorded,
     Channel,
@@ -27,6 +27,7 @@ from twofold.examples.coop.risk import RiskFactor, RiskTier, tier_of
 Status = Literal["active", "withdrawn"]
 
 
+@by_stream
 @indexed("status")
 @indexed("risk_tier", "risk_score desc")
 @indexed("engagement_score desc")

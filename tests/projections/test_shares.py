@@ -29,6 +29,10 @@ class Paid(Event):
     amount: int
 
 
+class Numbered(Event):
+    number: str
+
+
 REGISTRY = registry_of(Paid)
 KEYS = 13
 BESIDE = partition_names("account@2", 3)
@@ -298,9 +302,6 @@ def test_rows_of_one_stream_can_be_shared_and_others_cannot() -> None:
     with_lookup = {group.name: group.by_stream for group in groups_of([ACCOUNTS, define(Tax)])}
     assert with_lookup == {"account+tax": False}
 
-    class Numbered(Event):
-        number: str
-
     @by_stream
     class ByStream(ReadModel):
         number: Key[str]
@@ -325,9 +326,6 @@ def test_rows_of_one_stream_can_be_shared_and_others_cannot() -> None:
 
 
 def test_a_stream_says_the_key_where_the_class_says_so() -> None:
-    class Numbered(Event):
-        number: str
-
     class ByField(ReadModel):
         number: Key[str]
 

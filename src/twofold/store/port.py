@@ -127,6 +127,11 @@ class Share(msgspec.Struct, frozen=True):
         return (ord(end[1]) + 3 * ord(end[0])) % self.count == self.place
 
 
+def shared(page: Page, share: Share | None) -> Page:
+    """What a share has of a page that was read for it."""
+    return page if share is None else Page([row for row in page.rows if share.has(row[1])], page.reached, page.full)
+
+
 class LogReader(Protocol):
     """A log as those see it who follow it. Errors: ``StoreUnavailableError``."""
 

@@ -24,7 +24,7 @@ from twofold.store.effects import halved
 from twofold.store.flush import independent_runs
 from twofold.store.migrations import SchemaState, refuse_pending
 from twofold.store.pages import load_page
-from twofold.store.port import Append, Appended, Head, Page, Share, Verdict
+from twofold.store.port import Append, Appended, Head, Page, Share, Verdict, shared
 
 T = TypeVar("T")
 
@@ -152,10 +152,7 @@ class PostgresLog:
     ) -> Page:  # fmt: skip
         name, values = _selection(criteria, category, share)
         rows, full, head = await self._reading.page(name, after, *values, count_max=count_max, bytes_max=bytes_max)
-        reached = rows[-1][0] if full else max(after, head)
-        if share is not None and name != "share":
-            rows = [row for row in rows if share.has(row[1])]
-        return Page(rows, reached, full)
+        return shared(Page(rows, rows[-1][0] if full else max(after, head), full), share)
 
     async def read_stream(
         self, stream: str, *, after: int = 0, until: int | None = None, backwards: bool = False,

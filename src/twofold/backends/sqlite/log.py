@@ -28,7 +28,7 @@ from twofold.store.criteria import EVERYTHING, Criteria
 from twofold.store.effects import halved
 from twofold.store.migrations import SchemaState, load_migrations
 from twofold.store.pages import load_page
-from twofold.store.port import Append, Head, Page, Share, Verdict
+from twofold.store.port import Append, Head, Page, Share, Verdict, shared
 
 T = TypeVar("T")
 
@@ -131,8 +131,7 @@ class SqliteLog:
             head, _, _, largest = connection.execute(_SQL["head"]).get
             search = _search(connection, criteria, Span(after, head, category), count_max + 1)
             rows, full = bounded(connection.execute(*search), count_max, bytes_max, largest=largest)
-            reached = rows[-1][0] if full else max(after, head)
-            return Page([row for row in rows if share.has(row[1])] if share is not None else rows, reached, full)
+            return shared(Page(rows, rows[-1][0] if full else max(after, head), full), share)
 
         return await self.database.read(work)
 

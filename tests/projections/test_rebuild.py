@@ -365,7 +365,7 @@ async def test_one_of_many_new_rows_that_cannot_be_kept_parks_its_key_and_no_oth
 
 INDEXES = {
     "sqlite": "select name from sqlite_schema where tbl_name = :table and type in ('index', 'trigger') and sql is not null",
-    "postgres": "select indexname from pg_indexes where tablename = :table and indexname not like '%_pkey'",
+    "postgres": "select indexname from pg_indexes where schemaname = current_schema() and tablename = :table and indexname not like '%_pkey'",
 }
 
 

@@ -252,6 +252,23 @@ async def test_a_helper_that_wakes_up_late_keeps_nothing(bench: Bench) -> None:
     await bench.is_what_one_makes()
 
 
+async def test_who_begins_alone_goes_on_with_shares_that_another_opened_at_that_moment(bench: Bench) -> None:
+    await bench.pay(60)
+    opened = False
+
+    async def brake() -> None:
+        nonlocal opened
+        if not opened:
+            opened = True
+            await two.share(3)
+
+    one, two = await bench.process("one", brake=brake), await bench.process("two")
+    await asyncio.wait_for(one.catch_up(), 30)
+    assert await bench.stand() == {"account@2": 60}
+    await one.switch(1)
+    await bench.is_what_one_makes()
+
+
 async def test_a_share_that_cannot_be_folded_stops_the_build(bench: Bench) -> None:
     await bench.pay(60)
     one = await bench.process(parked_max=0)

@@ -64,11 +64,13 @@ class Builder:
         self._begin_again()
         self._group = await self._renewed() if self._renewed is not None else self._group
         found = await self._reads.checkpoints(names)
-        if whole(self._group.name) != self._group.name and self._group.name not in found:
+        if self._group.name not in found and (found or whole(self._group.name) != self._group.name):
             raise StoreRefusedError(
-                f"{self._group.name} was put together with the other shares",
+                f"{self._group.name} is filled in {len(found)} shares"
+                if found
+                else f"{self._group.name} was put together with the other shares",
                 reason="shared",
-                remedy="Whoever has begun the build goes on alone.",
+                remedy="Whoever leads the build goes on with what there is.",
             )
         await self._lot.read([self._group])
         return found

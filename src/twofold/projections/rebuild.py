@@ -111,7 +111,9 @@ class Rebuild:
             except StoreUnavailableError:
                 failures += 1
                 await asyncio.sleep(backoff_seconds(failures))
-            except TwofoldError:
+            except TwofoldError as error:
+                if isinstance(error, StoreRefusedError) and error.reason == "shared":
+                    continue  # Another that led before has shared it out at the last moment.
                 # Whoever switches or cancels it takes its tables away.
                 if await self.is_over():
                     return

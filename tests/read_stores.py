@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
 
 from twofold.backends.postgres.reads import PostgresReads
 from twofold.backends.sqlite.reads import SqliteReads
@@ -14,8 +17,10 @@ from twofold.messages.codec import encode
 from twofold.projections import ReadStore
 from twofold.store.port import Append, EventStore, NewEvent
 from twofold.testing.memory import MemoryLog
+from twofold.testing.memory_reads import MemoryReads
 
 KINDS = ["memory", "file", "postgres"]
+DICTS = "dicts"
 
 
 def read_store(url: str) -> ReadStore:
@@ -26,9 +31,18 @@ def read_store(url: str) -> ReadStore:
     return PostgresReads(place.dsn, schema=place.read_schema)
 
 
+def url_of(kind: str, request: pytest.FixtureRequest, folder: Path) -> str:
+    """A URL of one of ``KINDS``, or of plain dicts."""
+    if kind == "postgres":
+        found: str = request.getfixturevalue("postgres_url")
+        return found
+    return {DICTS: DICTS, "memory": "sqlite://"}.get(kind, f"sqlite:///{folder}/shop.db")
+
+
 @asynccontextmanager
 async def opened(url: str) -> AsyncGenerator[ReadStore]:
-    store = read_store(url)
+    """The read store behind a URL, for as long as the block lasts; ``DICTS`` for one that is none."""
+    store: ReadStore = MemoryReads() if url == DICTS else read_store(url)
     await store.open()
     try:
         yield store

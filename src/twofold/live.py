@@ -36,7 +36,7 @@ from twofold.settings import Settings
 from twofold.store.appender import Appender
 from twofold.store.port import Head
 from twofold.subscriptions import Engine, SubscriptionStatus, Wish, Worker, reach_elsewhere
-from twofold.subscriptions.partition import whole
+from twofold.subscriptions.partition import count_of, whole
 from twofold.subscriptions.worker import building_of
 from twofold.work import Work
 
@@ -185,7 +185,12 @@ class Live:
 
     async def _arrange(self) -> None:
         """Bring read models to as many partitions as this code would like, but for what is built anew anyway."""
-        found = [group for group in self.to_arrange if group.name not in self.builds.waiting]
+        stand = await self.rooms.reads.checkpoints([group.name for group in self.to_arrange])
+        counts = {
+            group.name: count_of(name for name in stand if whole(name) == group.name) for group in self.to_arrange
+        }
+        others = [group for group in self.to_arrange if counts[group.name] not in (0, group.partitions)]
+        found = [group for group in others if group.name not in self.builds.waiting]
         self.to_arrange = [group for group in found if not await self.repartitioning.arrange(group)]
 
     async def _arrange_the_rest(self) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.read_stores import KINDS, append, read_store, registry_of
+from tests.read_stores import DICTS, KINDS, append, opened, registry_of, url_of
 from twofold.errors import BehindError, DefinitionError
 from twofold.messages import Event, Indexed, Key, by, evolve, stored_as
 from twofold.projections import (
@@ -36,7 +36,6 @@ from twofold.projections.table import Changes
 from twofold.subscriptions import Engine, State
 from twofold.subscriptions.partition import partition_names, whole
 from twofold.testing.memory import MemoryLog
-from twofold.testing.memory_reads import MemoryReads
 
 
 class Paid(Event):
@@ -124,23 +123,16 @@ class Bank:
         return Verifier(self.log, REGISTRY, self.reads, [ACCOUNTS], **how)
 
 
-@pytest.fixture(params=["dicts", *KINDS])
+@pytest.fixture(params=[DICTS, *KINDS])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "postgres":
-        found: str = request.getfixturevalue("postgres_url")
-        return found
-    return {"dicts": "", "memory": "sqlite://"}.get(request.param, f"sqlite:///{tmp_path}/bank.db")
+    return url_of(request.param, request, tmp_path)
 
 
 @pytest.fixture
 async def bank(url: str) -> AsyncGenerator[Bank]:
-    reads: Any = read_store(url) if url else MemoryReads()
-    await reads.open()
-    try:
+    async with opened(url) as reads:
         await reads.install([ACCOUNTS.table])
         yield Bank(reads)
-    finally:
-        await reads.close()
 
 
 async def test_each_partition_folds_the_rows_of_its_keys_and_stands_for_itself(bank: Bank) -> None:

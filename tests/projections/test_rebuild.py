@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tests.projections.school import EVENTS, ChildAdded, CourseBooked, FamilyEnrolled
-from tests.read_stores import KINDS, append, opened, registry_of
+from tests.read_stores import KINDS, append, opened, registry_of, url_of
 from twofold.errors import FoldError
 from twofold.messages import Event, Indexed, Key, evolve, stored_as
 from twofold.messages.markers import Searchable
@@ -98,10 +98,7 @@ class Bench:
 
 @pytest.fixture(params=KINDS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "postgres":
-        found: str = request.getfixturevalue("postgres_url")
-        return found
-    return "sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path}/shop.db"
+    return url_of(request.param, request, tmp_path)
 
 
 @pytest.fixture

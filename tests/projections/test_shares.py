@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from tests.read_stores import KINDS, append, read_store, registry_of
+from tests.read_stores import DICTS, KINDS, append, opened, registry_of, url_of
 from twofold.errors import DefinitionError
 from twofold.messages import Event, Indexed, Key, by, evolve, stored_as
 from twofold.projections import Projector, ReadModel, by_stream, define, fingerprint, grouped, groups_of, strong
@@ -109,23 +109,16 @@ async def kept(reads: Any) -> object:
     return rows, parked, letters, (at.position, at.event_position, at.event_id)
 
 
-@pytest.fixture(params=["dicts", *KINDS])
+@pytest.fixture(params=[DICTS, *KINDS])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "postgres":
-        found: str = request.getfixturevalue("postgres_url")
-        return found
-    return {"dicts": "", "memory": "sqlite://"}.get(request.param, f"sqlite:///{tmp_path}/bank.db")
+    return url_of(request.param, request, tmp_path)
 
 
 @pytest.fixture
 async def bench(url: str) -> AsyncGenerator[Bench]:
-    reads: Any = read_store(url) if url else MemoryReads()
-    await reads.open()
-    try:
+    async with opened(url) as reads:
         await reads.install([ACCOUNTS.table])
         yield Bench(reads)
-    finally:
-        await reads.close()
 
 
 class Leases:
@@ -184,6 +177,16 @@ async def test_whoever_shares_with_nobody_does_it_all(bench: Bench) -> None:
     await one.catch_up()
     await one.switch(1)
     await bench.is_what_one_makes()
+
+
+async def test_progress_goes_on_from_share_to_share(bench: Bench) -> None:
+    await bench.pay(60)
+    one = await bench.process()
+    await one.share(3)
+    await one.catch_up()
+    positions = [each.position for each in bench.told["one"]]
+    assert positions == sorted(positions)
+    assert positions[-1] == 60
 
 
 async def test_nothing_is_shared_that_somebody_has_begun_to_build(bench: Bench) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.synchronize import Barrier
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -34,6 +36,23 @@ def start(work: Callable[..., None], *given: object) -> tuple[ForkServerProcess,
     process.start()
     said.close()  # So that the pipe ends with the process, however that ends.
     return process, heard
+
+
+class Hand(NamedTuple):
+    """A process at work; ``id`` is what it calls itself, if it does."""
+
+    process: ForkServerProcess
+    heard: Connection
+    id: str = ""
+
+    def send(self, number: signal.Signals) -> None:
+        assert self.process.pid is not None
+        os.kill(self.process.pid, number)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.heard.close()
 
 
 def together(count: int, work: Callable[..., T], *given: object) -> list[T]:

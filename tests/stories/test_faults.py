@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import signal
 from collections.abc import Callable, Coroutine, Generator
@@ -12,36 +11,20 @@ from functools import partial
 from itertools import count
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
-from typing import Any, NamedTuple
+from typing import Any
 
 import asyncpg
 import pytest
 
 from tests.own_server import own_server
 from tests.stories.fresh_fold import must_be_fresh, must_be_level
-from tests.stories.processes import start
+from tests.stories.processes import Hand, start
 from tests.stories.raffle import command_of, follow, raffle, rebuild, sell, trade
 from twofold import App
 from twofold.errors import StoreError
 
 SEED = 20250301
 BATCH = 30
-
-
-class Hand(NamedTuple):
-    """A process at work."""
-
-    process: ForkServerProcess
-    heard: Connection
-
-    def send(self, number: signal.Signals) -> None:
-        assert self.process.pid is not None
-        os.kill(self.process.pid, number)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.join()
-        self.heard.close()
 
 
 @contextmanager

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import signal
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from itertools import count
-from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerProcess
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import pytest
 
 from tests.stories.examination import positions
-from tests.stories.processes import start
+from tests.stories.processes import Hand, start
 from tests.stories.till import command_of, follow, shop
 from twofold import App
 from twofold.subscriptions import Board
@@ -24,23 +21,6 @@ from twofold.subscriptions import Board
 SEED = 20260917
 NAMES = ("sales_by_amount", "till_view")
 COMMANDS = 40
-
-
-class Hand(NamedTuple):
-    """A worker process."""
-
-    process: ForkServerProcess
-    heard: Connection
-    id: str
-
-    def send(self, number: signal.Signals) -> None:
-        assert self.process.pid is not None
-        os.kill(self.process.pid, number)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.join()
-        self.heard.close()
 
 
 def hired(store: str, background: bool | Literal["shared"] = "shared") -> Hand:

@@ -32,6 +32,7 @@ class Crew:
         *,
         shared: bool = True,
         build: Callable[[Wish], Awaitable[None]] | None = None,
+        help: Callable[[str], Awaitable[None]] | None = None,
     ) -> tuple[Worker, Engine]:
         runner = engine(self.log, self.notebook)
         found = Worker(
@@ -44,6 +45,7 @@ class Crew:
             look_seconds=NEVER,
             codes={"a": "code"},
             build=build,
+            help=help,
         )
         await found.start()
         self._stack.push_async_callback(found.stop)
@@ -259,3 +261,61 @@ async def test_a_build_that_fails_is_said_and_not_tried_again_by_this_worker(cre
 async def _checkpoint(crew: Crew) -> Checkpoint:
     head = await crew.log.head()
     return Checkpoint(head.position, head.store_id, head.epoch, epoch=2)
+
+
+async def test_what_is_held_for_a_build_is_not_given_back_at_the_next_look(crew: Crew) -> None:
+    worker, _ = await crew.worker("one")
+    async with worker.building("a"):
+        for _ in range(3):
+            await worker.look()
+        assert (await crew.leases.board()).holder("a@next") == "one"
+    assert (await crew.leases.board()).holder("a@next") is None
+
+
+async def test_two_do_not_hold_the_same(crew: Crew) -> None:
+    one, _ = await crew.worker("one")
+    two, _ = await crew.worker("two")
+    async with one.holding("a@2#1/2") as is_mine, two.holding("a@2#1/2") as is_its:
+        assert (is_mine, is_its) == (True, False)
+    async with two.holding("a@2#1/2") as is_its:
+        assert is_its
+
+
+async def test_a_worker_helps_with_what_another_builds_of_its_code_as_long_as_that_is_at_it(crew: Crew) -> None:
+    helped = list[str]()
+    again = asyncio.Event()
+
+    async def help(name: str) -> None:
+        helped.append(name)
+        again.set()
+
+    one, _ = await crew.worker("one")
+    two, _ = await crew.worker("two", help=help)
+    async with one.building("a"), one.building("b"):  # The second is not of its code.
+        for count in (1, 2):
+            again.clear()
+            await two.look()
+            await again.wait()
+            assert helped == ["a"] * count
+            await asyncio.sleep(0)
+    await two.look()
+    await asyncio.sleep(0)
+    assert helped == ["a", "a"]
+
+
+async def test_a_worker_that_could_not_help_leaves_that_build_to_others(crew: Crew) -> None:
+    helped = list[str]()
+
+    async def help(name: str) -> None:
+        helped.append(name)
+        raise ValueError("a bug")
+
+    one, _ = await crew.worker("one")
+    two, _ = await crew.worker("two", help=help)
+    for count in (1, 2):
+        async with one.building("a"):
+            for _ in range(3):
+                await two.look()
+                await asyncio.sleep(0)
+            assert helped == ["a"] * count
+        await two.look()

@@ -29,7 +29,8 @@ class Builder:
 
     An event that cannot be folded, or a row that the database refuses, spoils the step in hand, which is done again: the page
     with the event, or the stretch with the row, as live events are, parking at most ``parked_max`` keys of each read model.
-    While others are at work (``is_busy``) the steps are small. ``renewed`` gives the group again, with the letters that are left out now: a crash may have taken back some.
+    While others are at work (``is_busy``) the steps are small. ``renewed`` gives the group again, with the letters that are left
+    out now: a crash may have taken back some.
     """
 
     def __init__(
@@ -135,9 +136,8 @@ class Builder:
     async def _take_carefully(self, delivery: Delivery) -> Outcome:
         if not await self.flush():
             return Fenced()
-        self._folding.forget(
-            self._group
-        )  # Somebody else changes rows now: one for each page, so that nothing is remembered.
+        # Somebody else changes rows now, one for each page, so that nothing is remembered.
+        self._folding.forget(self._group)
         careful = Projector(self._reads, self._group.projections, groups=[self._group], parked_max=self._parked_max)
         await careful.resume([self._group.name])
         (outcome,) = await careful.deliver([delivery])

@@ -18,7 +18,7 @@ from twofold.subscriptions import Engine
 from twofold.subscriptions.patience import backoff_seconds
 
 
-class Bounds(msgspec.Struct, frozen=True):
+class Limits(msgspec.Struct, frozen=True):
     """Of a filling: events in a page, rows in memory, events in a step that is written, parked keys of each read model."""
 
     page_max: int
@@ -67,7 +67,7 @@ class Filling:
         registry: Registry,
         reads: ReadStore,
         group: Group,
-        bounds: Bounds,
+        limits: Limits,
         *,
         renewed: Callable[[], Awaitable[Group]],
         seen: Callable[[int, int], None],
@@ -77,13 +77,13 @@ class Filling:
         self._builder = Builder(
             reads,
             group,
-            rows_max=bounds.rows_max,
-            events_max=bounds.events_max,
-            parked_max=bounds.parked_max,
+            rows_max=limits.rows_max,
+            events_max=limits.events_max,
+            parked_max=limits.parked_max,
             renewed=renewed,
             is_busy=is_busy,
         )
-        self._engine = Engine(log, registry, self._builder, page_max=bounds.page_max)
+        self._engine = Engine(log, registry, self._builder, page_max=limits.page_max)
         self._seen, self._brake = seen, brake
 
     def doubt(self) -> None:

@@ -25,11 +25,11 @@ class Where(msgspec.Struct, frozen=True):
     value: Any
 
 
+KeyOf: TypeAlias = Callable[[Recorded[Event]], Key | Where]
+
 C = TypeVar("C", bound=type)
 
 BY_STREAM = "__twofold_by_stream__"
-
-KeyOf: TypeAlias = Callable[[Recorded[Event]], Key | Where]
 
 
 def by_stream(cls: C) -> C:
@@ -172,6 +172,6 @@ def _of_stream(column: Column) -> KeyOf:
     type_ = column.type
 
     def converted(recorded: Recorded[Event]) -> Key:
-        return msgspec.convert(recorded.stream.partition("-")[2], type_, strict=False)
+        return msgspec.convert(stream_key(recorded), type_, strict=False)
 
     return stream_key if type_ is str else converted

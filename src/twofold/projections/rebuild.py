@@ -11,7 +11,7 @@ import msgspec
 from twofold.errors import OutcomeUnknownError, StoreRefusedError, StoreUnavailableError, TwofoldError
 from twofold.messages import Registry
 from twofold.projections.builder import EVENTS_MAX, ROWS_MAX
-from twofold.projections.filling import Bounds, Filling, Pace, Progress
+from twofold.projections.filling import Filling, Limits, Pace, Progress
 from twofold.projections.generations import Generation, Switch, built_beside
 from twofold.projections.group import Group
 from twofold.projections.port import Advance, ReadStore
@@ -67,7 +67,7 @@ class Rebuild:
     ) -> None:
         self._log, self._registry, self._reads, self._group, self.generation = log, registry, reads, group, generation
         self._beside = built_beside(group, generation.number)
-        self._bounds = Bounds(page_max, rows_max, events_max, parked_max)
+        self._limits = Limits(page_max, rows_max, events_max, parked_max)
         self._pace, self._tell, self._brake = Pace(group.name, generation.number), tell, brake
         self._is_busy = is_busy
         self._take_over = take_over or reads.switch
@@ -177,8 +177,11 @@ class Rebuild:
         """Write what is in memory, so that the next one goes on from there."""
         await self._filling.close()
 
-    def _fill(self, log: LogReader, name: str) -> Filling:
-        """What folds some of the log, under the name of the generation or of a share of it."""
+    def _fill(self, log: LogReader, name: str, mean: Callable[[int], int] = int) -> Filling:
+        """What folds some of the log, under the name of the generation or of a share of it.
+
+        ``mean`` turns its position into that of all shares together.
+        """
 
         async def renewed() -> Group:
             skipped = await self._reads.skipped([each.name for each in self._group.projections])
@@ -190,9 +193,9 @@ class Rebuild:
             self._registry,
             self._reads,
             msgspec.structs.replace(self._beside, name=name),
-            self._bounds,
+            self._limits,
             renewed=renewed,
-            seen=lambda position, head: self._tell(self._pace.at(position, head)),
+            seen=lambda position, head: self._tell(self._pace.at(mean(position), head)),
             brake=self._brake,
             is_busy=self._is_busy,
         )

@@ -20,7 +20,7 @@ from twofold.projections.sql import SqlProjection
 from twofold.projections.verifier import Verifier
 from twofold.store.port import EventStore
 from twofold.subscriptions import State, SubscriptionStatus
-from twofold.subscriptions.partition import hindmost
+from twofold.subscriptions.partition import whole
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -159,8 +159,8 @@ class Rollout:
         for each in noted:
             if each.state == "active":
                 name, new = each.subscription, building.get(each.subscription)
-                last = hindmost(reached, beside[name]) if name in beside else None
-                at = last.position if last is not None else 0
+                parts = [at.position for part, at in reached.items() if name in beside and whole(part) == beside[name]]
+                at = sum(parts) // max(len(parts), 1)  # Of the shares that it is filled in, the mean.
                 found[name] = Standing(each.number, each.code, Building(new.number, at) if new is not None else None)
         return found
 

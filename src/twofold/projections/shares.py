@@ -23,8 +23,8 @@ GAP_MAX = 50_000
 LOOK_SECONDS = 0.05
 """How often whoever has nothing to do looks whether the others are done."""
 
-Fill = Callable[[LogReader, str], Filling]
-"""What folds some of a log under a name."""
+Fill = Callable[[LogReader, str, Callable[[int], int]], Filling]
+"""What folds some of a log under a name, and tells how far all of it has come by then, given how far it has come itself."""
 
 Hold = Callable[[str], AbstractAsyncContextManager[bool]]
 """Holds something for the length of a block, if nobody else does."""
@@ -61,7 +61,7 @@ class Shares:
             async with self._hold(name) as is_mine:
                 at = (await self._stand()).get(name)  # Whoever held it may have filled it.
                 if is_mine and at is not None and await self._is_far(at):
-                    await self._fill_share(name, Share(place, len(stand)))
+                    await self._fill_share(place)
 
     async def finish(self) -> None:
         """Return when all shares are filled, whoever does it, and are one."""
@@ -84,18 +84,25 @@ class Shares:
         until = max((at.position for at in stand.values()), default=0)
         if any(until - at.position > self._gap_max for at in stand.values()):
             return False
-        for place, (name, at) in enumerate(stand.items()):
+        for place, at in enumerate(stand.values()):
             if at.position < until:
-                await self._fill_share(name, Share(place, len(stand)), until)
+                await self._fill_share(place, until)
         stand = await self._stand()
         if {at.position for at in stand.values()} != {until}:
             return False  # Others have moved them on meanwhile, or a crash has taken something back.
         last = max(stand.values(), key=lambda at: at.event_position)
         return await self._reads.arrange(Arrangement(self._name, stand, {self._name: last}))
 
-    async def _fill_share(self, name: str, share: Share, until: int | None = None) -> None:
+    async def _fill_share(self, place: int, until: int | None = None) -> None:
         """Up to the end of the log; over when others have gone on to one checkpoint meanwhile."""
-        self._filling = filling = self._fill(Excerpt(self._log, share=share, until=until), name)
+        stand = await self._stand()
+        if not stand:
+            return
+        others = sum(at.position for at in stand.values()) - [*stand.values()][place].position
+        excerpt = Excerpt(self._log, share=Share(place, len(stand)), until=until)
+        self._filling = filling = self._fill(
+            excerpt, [*stand][place], lambda position: (others + position) // len(stand)
+        )
         try:
             await filling.fill()
         except StoreRefusedError as error:

@@ -45,6 +45,7 @@ SEEDS: dict[str, int] = {
     "reach_returns_early": 0,
     "refused_append_stays": 1,
     "removed_rows_stay_in_a_build": 25,
+    "rewound_places_not_noticed": 3156,
     "rows_before_checkpoint": 1,
     "rows_remembered_after_a_failure": 49,
     "rows_remembered_after_a_fence": 1,

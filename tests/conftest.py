@@ -54,12 +54,16 @@ def postgres_server_url() -> str:
 
 @pytest.fixture
 async def postgres_url(postgres_server_url: str) -> AsyncIterator[str]:
-    """A store URL with two schemas of its own, one for the log and one for read models; both are dropped at the end."""
+    """A store URL with two schemas of its own, one for the log and one for read models; they are dropped at the end."""
     schema = f"t_{uuid.uuid4().hex[:12]}"
     sign = "&" if "?" in postgres_server_url else "?"
     yield f"{postgres_server_url}{sign}schema={schema}&read_schema={schema}_r"
     connection = await asyncpg.connect(postgres_server_url)
     try:
-        await connection.execute(f"drop schema if exists {schema}, {schema}_r cascade")
+        made = await connection.fetch(
+            "select quote_ident(nspname) from pg_namespace where starts_with(nspname, $1)", schema
+        )
+        for (name,) in made:  # Generations of SQL projections stand beside in schemas of their own.
+            await connection.execute(f"drop schema {name} cascade")
     finally:
         await connection.close()

@@ -55,7 +55,7 @@ class Live:
     def __init__(self, parts: Parts, settings: Settings, rooms: Rooms) -> None:
         self.parts, self.settings, self.rooms = parts, settings, rooms
         self.work = Work()
-        self.groups = groups_of(parts.projections)
+        self.groups = groups_of(parts.projections, parts.sql_projections)
         self.strong = [group for group in self.groups if group.strong]
         # A transaction that is held open while rows are folded costs by the flush: then large ones are better than two in turn.
         self.appender = Appender(rooms.log, halves=rooms.is_server and not self.strong)
@@ -67,7 +67,7 @@ class Live:
         projector = Projector(
             rooms.reads,
             parts.projections,
-            parts.sql_projections,
+            groups=self.groups,
             audience=self.audience,
             rows_max=bounds.rows_max,
             parked_max=settings.parked_max,
@@ -76,7 +76,7 @@ class Live:
         self.deployment = Deployment(rooms.reads, self.groups)
         told, projections = self.audience, parts.projections
         self.dead_letters = DeadLetters(rooms.log, parts.registry, rooms.reads, projections, audience=told)
-        self.rewinding = Rewinding(rooms.log, rooms.reads, self.groups, parts.sql_projections, audience=told)
+        self.rewinding = Rewinding(rooms.log, rooms.reads, self.groups, audience=told)
         self.verifier = Verifier(rooms.log, parts.registry, rooms.reads, projections, audience=told)
         self.feed = RowFeed(rooms.log, rooms.reads, self.groups, told, folds=self._folds)
         self.behind: set[str] = set()
@@ -98,7 +98,6 @@ class Live:
             parts.registry,
             rooms.leases,
             self.groups,
-            parts.sql_projections,
             projector=self._projector_of,
             reach=self.reach,
             nudge=self.worker.nudge,
@@ -128,7 +127,6 @@ class Live:
             self.deployment,
             self.builds,
             self.groups,
-            parts.sql_projections,
             sample=lambda: rooms_for(parse_places("sqlite://"), migrate=True).reads,
             taken_back=self.engine.doubt,  # What serves stands further back now, and is to be followed from there.
         )
@@ -209,11 +207,11 @@ class Live:
     async def _deployed(self, plans: Sequence[Plan]) -> bool:
         """Make the tables that are missing, and note that they are of this code. False where others were faster."""
         self.builds.hold(plans)
-        left = {each.name for plan in plans if plan.is_other for each in plan.group.projections}
+        left = {plan.group.name for plan in plans if plan.is_other}
         await self.rooms.reads.install(
             [self.deployment.table(projection) for projection in self.parts.projections],
-            [projection.layout for projection in self.parts.sql_projections],
-            leave=left,
+            [each.layout for each in self.parts.sql_projections if each.name not in left],
+            leave={table for group in self.groups if group.name in left for table in group.tables},
         )
         return await self.deployment.note(
             [group.name for group in self.groups if group.name not in self.builds.waiting]
@@ -240,7 +238,6 @@ class Live:
         return Projector(
             self.rooms.reads,
             [each for group in groups for each in group.projections],
-            [each for each in self.parts.sql_projections if each.name == name],
             groups=groups,
             audience=self.audience,
             parked_max=self.settings.parked_max,

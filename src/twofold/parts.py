@@ -63,8 +63,8 @@ def sort_parts(parts: Sequence[object]) -> Parts:
     ]
     answerers = [answerer(part) for part in once if callable(part) and hasattr(part, ANSWERS)]
     projections = [define(cls) for cls in read_models]
-    groups_of(by_name(projections).values())
     sql_projections = [sql_projection(part) for part in once if _is_sql_projection(part)]
+    groups_of(by_name(projections).values(), sql_projections)
     return Parts(
         definitions=definitions,
         decisions=by_command(decisions),

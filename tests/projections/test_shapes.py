@@ -203,7 +203,7 @@ def test_a_group_has_the_name_it_was_given() -> None:
 
 
 def test_a_group_cannot_be_called_like_a_read_model() -> None:
-    with pytest.raises(DefinitionError, match="A group and a read model are both called third"):
+    with pytest.raises(DefinitionError, match="Two of what follows the log are called third"):
         groups_of([model("One", "third"), model("Third")])
 
 

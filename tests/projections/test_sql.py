@@ -164,7 +164,7 @@ async def test_a_changed_definition_is_refused_and_a_dropped_table_is_filled_aga
         changed = sql_projection(
             SetProjection("collected", PaymentReceived, schema="create table collected (id int)", statement="select 1")
         )
-        with pytest.raises(StoreRefusedError, match="A rebuild is needed: drop collected"):
+        with pytest.raises(StoreRefusedError, match="A rebuild is needed: twofold projections rebuild collected"):
             await reads.install([], [changed.layout])
         again = SqlProjection("collected", collected().layout, collected().event_types, collected().apply)
         await reads.install([], [again.layout])

@@ -120,7 +120,7 @@ async def test_an_event_that_cannot_be_folded_leaves_everything_as_it_was(rooms:
 
 async def test_what_is_not_there_does_not_take_over(rooms: Rooms) -> None:
     bench = await Bench(rooms).begin()
-    await rooms.reads.drop(Generation("families", 2, "code", "building", ("families",)), bench.change.tables)
+    await rooms.reads.drop(Generation("families", 2, "code", "building", ("families",)), bench.change.made)
     assert not await bench.takeover(10)(bench.change)
 
 

@@ -12,8 +12,9 @@ from tests.simulation.network import Line
 from tests.simulation.tables import Tables, written
 from tests.simulation.watch import NOBODY, By
 from twofold.projections.generations import Generation, Switch
+from twofold.projections.layout import Layout, Made, tables_of
 from twofold.projections.parking import Letter, Parked
-from twofold.projections.port import Advance, Arrangement, Found, Layout, Survey, Take, Unparking
+from twofold.projections.port import Advance, Arrangement, Found, Survey, Take, Unparking
 from twofold.projections.table import Key, Table
 from twofold.subscriptions import Checkpoint, Note
 
@@ -46,28 +47,26 @@ class ReadDoor:
         if strong := [table for table in tables if table.strong]:
             await self._log_line.call("install strong ones", lambda: self._log.install(strong))
 
-    async def definitions(self, tables: Collection[str]) -> Mapping[str, str]:
+    async def definitions(self, tables: Collection[str], layouts: Collection[str] = ()) -> Mapping[str, str]:
         return await self.line.call("definitions", lambda: self.shared.definitions(tables))
 
     async def generations(self, subscriptions: Collection[str]) -> Sequence[Generation]:
         return await self.line.call("generations", lambda: self._generations.of(subscriptions))
 
-    async def enter(
-        self, generation: Generation, tables: Sequence[Table] = (), *, over: Generation | None = None
-    ) -> bool:
+    async def enter(self, generation: Generation, made: Sequence[Made] = (), *, over: Generation | None = None) -> bool:
         said = f"enter {generation.subscription} {generation.number} {generation.state} {generation.code[:4]}"
-        return await self.line.call(said, lambda: self._generations.enter(generation, tables, over))
+        return await self.line.call(said, lambda: self._generations.enter(generation, tables_of(made), over))
 
-    async def complete(self, generation: Generation, tables: Sequence[Table]) -> None:
+    async def complete(self, generation: Generation, made: Sequence[Made]) -> None:
         await self.line.call(f"complete {generation.subscription} {generation.number}", lambda: None)
 
     async def switch(self, change: Switch) -> bool:
         said = f"switch {change.subscription} {change.old}-{change.new}{' back' if change.back else ''}"
         return await self.line.call(said, lambda: self._generations.switch(change))
 
-    async def drop(self, generation: Generation, tables: Sequence[Table]) -> bool:
+    async def drop(self, generation: Generation, made: Sequence[Made]) -> bool:
         said = f"drop {generation.subscription} {generation.number}"
-        return await self.line.call(said, lambda: self._generations.drop(generation, tables))
+        return await self.line.call(said, lambda: self._generations.drop(generation, tables_of(made)))
 
     def on_loss(self, listener: Callable[[], None]) -> None:
         self._lost.append(listener)

@@ -17,6 +17,7 @@ from twofold.projections.generations import (
     numbered,
     subscription_of,
 )
+from twofold.projections.layout import tables_of
 from twofold.projections.table import Table
 from twofold.subscriptions import Checkpoint
 from twofold.subscriptions.partition import whole
@@ -70,7 +71,7 @@ class Generations:
     def exchange(self, change: Switch) -> None:
         name, old, new, kept = change.subscription, change.old, change.new, self._reads.kept
         epoch = self.epoch(change)
-        for table in change.tables:
+        for table in tables_of(change.made):
             self._rename(table.name, numbered(table.name, old))
             self._rename(numbered(table.name, new), table.name)
         self._move(name, subscription_of(name, old), epoch)

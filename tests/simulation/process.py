@@ -20,7 +20,7 @@ from twofold.clock import FixedClock
 from twofold.deciders.handling import Handling
 from twofold.deciders.states import States
 from twofold.errors import StoreError
-from twofold.projections import Inline, Projector
+from twofold.projections import Inline, Projector, groups_of
 from twofold.projections.builds import Builds
 from twofold.projections.dead_letters import DeadLetters
 from twofold.projections.deployment import Deployment, Plan, code_of
@@ -60,8 +60,7 @@ class Process(Host):
         self._projector = Projector(
             self.reads,
             projections,
-            self._sql,
-            groups=self.groups,
+            groups=[*self.groups, *groups_of((), self._sql)],
             rows_max=machine.rows_max,
             parked_max=PARKED_MAX,
             watches_code=True,
@@ -107,7 +106,6 @@ class Process(Host):
             self.deployment,
             self.builds,
             weak,
-            self._sql,
             sample=_no_sample,
         )
         self.reads.on_loss(self.engine.doubt)

@@ -9,10 +9,11 @@ from twofold.projections.indexes import indexed
 from twofold.projections.inline import Inline
 from twofold.projections.keeping import keeps_rows
 from twofold.projections.keys import by_stream
+from twofold.projections.layout import Layout
 from twofold.projections.model import REMOVED, ReadModel, Removed
 from twofold.projections.parking import Parked
 from twofold.projections.partitions import partitioned
-from twofold.projections.port import Advance, AskedStore, Found, Layout, ReadStore, Writer
+from twofold.projections.port import Advance, AskedStore, Found, ReadStore
 from twofold.projections.projection import Projection
 from twofold.projections.projector import Projector
 from twofold.projections.rewinding import Rewinding
@@ -23,6 +24,7 @@ from twofold.projections.strong import strong
 from twofold.projections.table import Changes, Column, Index, Key, Kind, Table
 from twofold.projections.verification import Difference, Unsure, Verification
 from twofold.projections.verifier import Verifier
+from twofold.projections.writer import Writer
 
 __all__ = [
     "PROJECTS",

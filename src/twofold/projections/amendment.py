@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 import msgspec
 
 from twofold.errors import StoreRefusedError
-from twofold.projections.port import Layout
+from twofold.projections.layout import Layout
 from twofold.projections.table import Column, Table
 
 NOTHING = "nothing"
@@ -32,7 +32,7 @@ def refuse_changed(layout: Layout, made_from: str | None, tables_there: Collecti
         raise StoreRefusedError(
             f"The definition of {layout.name} has changed: {made_from} -> {layout.definition}",
             reason="definition-changed",
-            remedy=f"A rebuild is needed: drop {', '.join(layout.tables)}, and the next start fills them from the log.",
+            remedy=f"A rebuild is needed: twofold projections rebuild {layout.name}.",
         )
 
 

@@ -27,6 +27,7 @@ from twofold.projections.deployment import Deployment, Plan
 from twofold.projections.filling import Progress
 from twofold.projections.generations import Generation, Switch, built_beside
 from twofold.projections.group import Group
+from twofold.projections.layout import tables_of
 from twofold.projections.port import ReadStore, StrongLog
 from twofold.projections.projector import Projector
 from twofold.projections.rebuild import PAGE_MAX, Rebuild, Tell
@@ -199,7 +200,7 @@ class Builds:
 
     async def take_back(self, change: Switch) -> bool:
         """Let a generation serve again that did before; False where something else serves by now."""
-        strong = any(table.strong for table in change.tables)
+        strong = any(table.strong for table in tables_of(change.made))
         return await (exchanged(self._log, change) if strong else self._reads.switch(change))
 
     @asynccontextmanager

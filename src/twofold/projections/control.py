@@ -14,7 +14,6 @@ from twofold.messages import Event, Recorded, Registry
 from twofold.projections.group import Group
 from twofold.projections.model import ReadModel
 from twofold.projections.projector import Projector
-from twofold.projections.sql import SqlProjection
 from twofold.store.criteria import Criteria
 from twofold.store.port import EventStore
 from twofold.subscriptions import Board, Engine, Leases, Verb, Wish
@@ -53,7 +52,6 @@ class Control:
         registry: Registry,
         leases: Leases,
         groups: Collection[Group],
-        sql_projections: Collection[SqlProjection],
         *,
         projector: Callable[[str], Projector],
         reach: Reach,
@@ -62,12 +60,10 @@ class Control:
         self._log, self._registry, self._leases = log, registry, leases
         self._projector, self._reach, self._nudge = projector, reach, nudge
         self._strong = frozenset(group.name for group in groups if group.strong)
-        self._names: dict[object, str] = {each.name: each.name for each in sql_projections}
-        self._names |= {table: each.name for each in sql_projections for table in each.layout.tables}
+        self._names: dict[object, str] = {}
         for group in groups:
-            self._names[group.name] = group.name
-            for each in group.projections:
-                self._names[each.cls] = self._names[each.name] = group.name
+            asked = (*group.tables, *(each.cls for each in group.projections), group.name)
+            self._names |= dict.fromkeys(asked, group.name)
 
     @property
     def names(self) -> list[str]:

@@ -10,7 +10,7 @@ import msgspec
 
 from twofold.errors import StoreRefusedError
 from twofold.projections.amendment import amendment
-from twofold.projections.fingerprint import fingerprint, joined
+from twofold.projections.fingerprint import fingerprint, joined, sql_fingerprint
 from twofold.projections.generations import Generation, State, in_generation
 from twofold.projections.group import Group
 from twofold.projections.keeping import kept_by
@@ -41,6 +41,8 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
 @lru_cache(maxsize=256)
 def code_of(group: Group) -> str:
     """The fingerprint of a group's code: its rows may come out otherwise when it is another."""
+    if group.sql is not None:
+        return sql_fingerprint(group.sql)
     return joined(map(fingerprint, group.projections))
 
 
@@ -54,13 +56,15 @@ class Deployment:
 
     async def plans(self) -> list[Plan]:
         """The groups whose tables were made by other code, or from another definition that cannot be amended in place."""
-        names = [each.name for group in self._groups.values() for each in group.projections]
+        groups = self._groups.values()
+        names = [each.name for group in groups for each in group.projections]
+        layouts = [group.name for group in groups if group.sql is not None]
         self._noted = {name: [] for name in self._groups}
         for generation in await self._reads.generations(list(self._groups)):
             self._noted[generation.subscription].append(generation)
-        definitions = await self._reads.definitions(names)
+        definitions = await self._reads.definitions(names, layouts)
         # Tables that are not there are made at once; of a part of a group, installing says what is wrong.
-        there = [g for g in self._groups.values() if all(each.name in definitions for each in g.projections)]
+        there = [group for group in groups if definitions.keys() >= _defined(group)]
         others = {group.name for group in there if self._is_other(group, definitions)}
         changed = [group for group in there if group.name in others or self._is_changed(group, definitions)]
         return [self._plan(group, is_other=group.name in others) for group in changed]
@@ -78,8 +82,8 @@ class Deployment:
             building = next((each for each in noted if each.state == "building" and each.code == code), None)
             if building is not None:
                 return building
-            new = Generation(name, _next(noted), code, "building", _names(plan.group))
-            if await self._reads.enter(new, [each.table for each in plan.group.projections]):
+            new = Generation(name, _next(noted), code, "building", plan.group.tables)
+            if await self._reads.enter(new, plan.group.made):
                 return new
 
     async def begun(self, name: str) -> tuple[Group, Generation] | None:
@@ -99,7 +103,7 @@ class Deployment:
         """Drop whatever else than this generation was kept to go back to."""
         for each in await self._reads.generations([group.name]):
             if each.state in ("retired", "rejected") and each.number != keep:
-                await self._reads.drop(each, [projection.table for projection in group.projections])
+                await self._reads.drop(each, group.made)
 
     async def note(self, names: Collection[str]) -> bool:
         """These groups serve what this code makes; to be called when their tables are there.
@@ -112,7 +116,7 @@ class Deployment:
                 code = code_of(group)
                 if active is None or active.code != code:
                     number = active.number if active is not None else 1
-                    new = Generation(name, number, code, "active", _names(group))
+                    new = Generation(name, number, code, "active", group.tables)
                     if not await self._reads.enter(new, over=active):
                         return False
         return True
@@ -127,6 +131,8 @@ class Deployment:
         return in_generation(projection.table, active.number if active is not None else 1)
 
     def _is_other(self, group: Group, definitions: Mapping[str, str]) -> bool:
+        if group.sql is not None:
+            return definitions[group.name] != group.sql.layout.definition
         try:
             self._added(group, definitions)
         except StoreRefusedError as error:
@@ -180,8 +186,9 @@ def _code_without(group: Group, added: Mapping[str, Collection[str]]) -> str:
     return joined(fingerprint(without(each)) for each in group.projections)
 
 
-def _names(group: Group) -> tuple[str, ...]:
-    return tuple(each.name for each in group.projections)
+def _defined(group: Group) -> frozenset[str]:
+    """What is kept of its definitions: one for each table, or one of all that a SQL projection makes."""
+    return frozenset([group.name] if group.sql is not None else group.tables)
 
 
 def split_before(group: Group, count: int) -> StoreRefusedError | None:

@@ -22,12 +22,15 @@ PAGE_MAX = 10_000
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """``events`` of its types are in the log, ``rows`` are in its tables now, and ``seconds`` are what a rebuild may take."""
+    """``events`` of its types are in the log, ``rows`` are in its tables now, and ``seconds`` are what a rebuild may take.
+
+    How long a SQL projection takes is not guessed (None): its database is another than that of a sample.
+    """
 
     subscription: str
     events: int
     rows: int
-    seconds: float
+    seconds: float | None
 
 
 async def estimate(
@@ -35,9 +38,9 @@ async def estimate(
 ) -> Estimate:
     """Nothing is written but to ``sample``, an empty database of its own, for about two seconds."""
     events = await _count(log, group)
-    rows = [await _rows(reads, each.name) for each in group.projections]
-    seconds = await _seconds(log, registry, group, sample)
-    return Estimate(group.name, events, sum(rows), round(seconds, 1))
+    rows = [await _rows(reads, table) for table in group.tables]
+    seconds = round(await _seconds(log, registry, group, sample), 1) if group.sql is None else None
+    return Estimate(group.name, events, sum(rows), seconds)
 
 
 async def _rows(reads: ReadStore, table: str) -> int:
@@ -56,11 +59,11 @@ async def _count(log: EventStore, group: Group) -> int:
 
 async def _seconds(log: EventStore, registry: Registry, group: Group, sample: ReadStore) -> float:
     """How long the whole takes, if all of the log is like its beginning."""
-    generation = Generation(group.name, 2, "", "building", tuple(each.name for each in group.projections))
+    generation = Generation(group.name, 2, "", "building", group.tables)
     told: list[Progress] = []
     await sample.open()
     try:
-        await sample.enter(generation, [each.table for each in group.projections])
+        await sample.enter(generation, group.made)
         rest = lambda: asyncio.sleep(0)  # noqa: E731 - so that the time is seen to be over
         rebuild = Rebuild(log, registry, sample, group, generation, tell=told.append, brake=rest)
         began = time.monotonic()

@@ -11,6 +11,7 @@ import msgspec
 
 from twofold.projections.group import Group, left_out
 from twofold.projections.indexes import fitting
+from twofold.projections.layout import Made
 from twofold.projections.parking import Letter
 from twofold.projections.projection import Projection
 from twofold.projections.table import Table
@@ -25,7 +26,8 @@ not built again unless somebody asks for it. Of what was cancelled or dropped on
 class Generation(msgspec.Struct, frozen=True, array_like=True):
     """One build of the read models that share a subscription; numbers rise by one and are never used again.
 
-    ``code`` is the fingerprint of the folds that made it; ``tables`` are the names of its read models.
+    ``code`` is the fingerprint of the folds that made it; ``tables`` are the names of its read models, or of the tables
+    that a SQL projection has made.
     """
 
     subscription: str
@@ -43,7 +45,7 @@ class Generation(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Switch(msgspec.Struct, frozen=True):
-    """The change from one generation to another, of the ``tables`` of the read models (as they are named when active).
+    """The change from one generation to another, of what was ``made`` for each (as it is named when active).
 
     ``old`` and ``new`` are numbers. What was active is kept beside as ``old``. ``back`` lets the new one stand before the
     old one's position, as a generation does that was retired, and rejects the old one. What was
@@ -53,7 +55,7 @@ class Switch(msgspec.Struct, frozen=True):
     subscription: str
     old: int
     new: int
-    tables: tuple[Table, ...]
+    made: tuple[Made, ...]
     back: bool = False
     partitions: int = 1
 
@@ -88,6 +90,12 @@ def subscription_of(name: str, number: int) -> str:
     return f"{name}@{number}"
 
 
+def number_in(name: str) -> int | None:
+    """The generation that a checkpoint is of; None for the active one."""
+    found = _OF_GENERATION.search(name)
+    return int(found[0][1:]) if found else None
+
+
 def active_name(name: str) -> str:
     """The subscription that a checkpoint belongs to, whichever generation it is of."""
     return _OF_GENERATION.sub("", name)
@@ -120,4 +128,5 @@ def built_beside(group: Group, number: int, skipped: Iterable[Letter] = ()) -> G
         return other
 
     without = {numbered(name, number): some for name, some in left_out(skipped, group).items() if some}
-    return Group(subscription_of(group.name, number), tuple(map(with_table, group.projections)), skipped=without)
+    projections = tuple(map(with_table, group.projections))
+    return Group(subscription_of(group.name, number), projections, skipped=without, sql=group.sql)

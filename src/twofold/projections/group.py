@@ -17,10 +17,12 @@ from twofold.messages import Event, Recorded
 from twofold.projections.fanout import FanOut
 from twofold.projections.fold import Fold
 from twofold.projections.keys import Where
+from twofold.projections.layout import Made
 from twofold.projections.model import ReadModel
 from twofold.projections.parking import Letter, Since, key_from, key_text
 from twofold.projections.partitions import Owns, Places, is_filled_by_stream, is_splittable, partitions_of
 from twofold.projections.projection import Projection, Touch
+from twofold.projections.sql import SqlProjection
 from twofold.projections.strong import is_strong
 from twofold.projections.table import Changes, Key
 from twofold.subscriptions.partition import partition_names, whole
@@ -46,6 +48,7 @@ class Group(msgspec.Struct, frozen=True, eq=False):
     ``skipped`` are letters that are left out for good, by read model: keys with positions. ``partitions`` is how many it
     is to have, if its keys can be folded apart (``splittable``); a group with ``owns`` is a part of one, and folds only the rows
     whose keys it owns. ``by_stream`` says that each row is made of the streams of its key alone.
+    ``sql`` is what it consists of instead, where that writes with statements of its own.
     """
 
     name: str
@@ -56,6 +59,17 @@ class Group(msgspec.Struct, frozen=True, eq=False):
     splittable: bool = False
     by_stream: bool = False
     owns: Owns | None = None
+    sql: SqlProjection | None = None
+
+    @property
+    def made(self) -> tuple[Made, ...]:
+        """What a generation of it consists of."""
+        return (self.sql.layout,) if self.sql is not None else tuple(each.table for each in self.projections)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names of its tables."""
+        return self.sql.layout.tables if self.sql is not None else tuple(each.name for each in self.projections)
 
     @property
     def subscription(self) -> str:
@@ -79,6 +93,8 @@ class Group(msgspec.Struct, frozen=True, eq=False):
     @property
     def types(self) -> frozenset[str]:
         """The names of the event types that any of them folds."""
+        if self.sql is not None:
+            return self.sql.types
         return frozenset().union(*(projection.types for projection in self.projections))
 
     def about(self, projection: Projection) -> Group:
@@ -220,8 +236,10 @@ class Page:
         return key, step, (subject, rows), recorded
 
 
-def groups_of(projections: Collection[Projection]) -> list[Group]:
+def groups_of(projections: Collection[Projection], sql_projections: Iterable[SqlProjection] = ()) -> list[Group]:
     """The projections sorted into groups: by ``@grouped``, and together with those whose rows they look up.
+
+    Each of those that write SQL is one for itself.
 
     Raises ``DefinitionError`` for a read model that looks up one of no app, or itself by a detour, and for two groups
     that would be one.
@@ -233,6 +251,7 @@ def groups_of(projections: Collection[Projection]) -> list[Group]:
         parts.update(dict.fromkeys(joined, joined))
     once = {id(part): part for part in parts.values()}
     groups = [_group([by_cls[cls] for cls in by_cls if cls in part]) for part in once.values()]
+    groups += [Group(each.name, (), sql=each) for each in sql_projections]
     _refuse_same_names(groups)
     return groups
 
@@ -301,7 +320,7 @@ def _refuse_same_names(groups: Sequence[Group]) -> None:
         other = names.setdefault(group.name, group)
         if other is not group:
             raise DefinitionError(
-                f"A group and a read model are both called {group.name}",
+                f"Two of what follows the log are called {group.name}",
                 *(each.cls for each in (*other.projections, *group.projections)),
-                remedy="Name the group otherwise.",
+                remedy="Name one of them otherwise: a group, a read model, or a projection.",
             )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
 from twofold.errors import StoreRefusedError
 from twofold.projections.generations import Generation, Switch
+from twofold.projections.layout import Layout, Made
 from twofold.projections.parking import Letter, Parked
 from twofold.projections.table import Changes, Key, Table
+from twofold.projections.writer import Writer
 from twofold.store.port import EventStore
 from twofold.store.port import Row as StoredRow
 from twofold.subscriptions import Checkpoint, Note
@@ -18,40 +20,12 @@ from twofold.subscriptions import Checkpoint, Note
 T = TypeVar("T")
 
 
-class Writer(Protocol):
-    """The open transaction in which a SQL projection writes. What it raises undoes the whole page."""
-
-    @property
-    def dialect(self) -> Literal["sqlite", "postgresql"]:
-        """Whose SQL is spoken, where that matters."""
-        ...
-
-    async def execute(self, sql: str, /, **params: object) -> None:
-        """Run one statement, with parameters as ``:name``."""
-        ...
-
-    async def rows(self, sql: str, /, **params: object) -> list[dict[str, Any]]:
-        """What a statement finds, as this transaction sees it; values as the driver gives them."""
-        ...
-
-    async def execute_over(self, sql: str, table: Table, rows: Sequence[Any]) -> None:
-        """Run one statement that finds these rows in a table of that name."""
-        ...
-
-
-class Layout(msgspec.Struct, frozen=True):
-    """The tables of a SQL projection: ``schema`` makes them, ``definition`` says what they were made from."""
-
-    name: str
-    tables: tuple[str, ...]
-    schema: str
-    definition: str
-
-
 class Advance(msgspec.Struct, frozen=True):
     """One step of a subscription: if its checkpoint still is ``start``, these rows are written and it is ``end``.
 
-    ``parked`` are keys that take no more events from here on, ``letters`` what parked keys did not take. ``work`` writes with statements of its own in the same transaction. What it raises comes out of ``save``.
+    ``parked`` are keys that take no more events from here on, ``letters`` what parked keys did not take. ``work`` writes with
+    statements of its own in the same transaction; in a step of a generation that stands beside, it finds the tables of
+    ``layout`` as they are there. What it raises comes out of ``save``.
     """
 
     name: str
@@ -61,6 +35,7 @@ class Advance(msgspec.Struct, frozen=True):
     work: Callable[[Writer], Coroutine[Any, Any, None]] | None = None
     parked: Sequence[Parked] = ()
     letters: Sequence[Letter] = ()
+    layout: Layout | None = None
 
 
 class Arrangement(msgspec.Struct, frozen=True):
@@ -267,29 +242,31 @@ class ReadStore(AskedStore, Rows, Protocol):
         """
         ...
 
-    async def definitions(self, tables: Collection[str]) -> Mapping[str, str]:
-        """What these tables were made from (``Table.definition``), if they are there and ours."""
+    async def definitions(self, tables: Collection[str], layouts: Collection[str] = ()) -> Mapping[str, str]:
+        """What these tables were made from (``Table.definition``), if they are there and ours.
+
+        And what the tables of ``layouts`` were made from, by their names.
+        """
         ...
 
     async def generations(self, subscriptions: Collection[str]) -> Sequence[Generation]:
         """Every generation of these subscriptions, in order of subscription and number."""
         ...
 
-    async def enter(
-        self, generation: Generation, tables: Sequence[Table] = (), *, over: Generation | None = None
-    ) -> bool:
-        """Note a generation, and make ``tables`` (named as when active) beside, to be filled. No crash takes it back.
+    async def enter(self, generation: Generation, made: Sequence[Made] = (), *, over: Generation | None = None) -> bool:
+        """Note a generation, and make what is to be ``made`` (named as when active) beside, to be filled. No crash takes it back.
 
         A new one, or in place of ``over``, which is what was noted of it. False, with nothing changed, where its number is
-        taken, or something else is noted of it by now.
+        taken, or something else is noted of it by now. ``StoreRefusedError`` with reason ``not-beside`` for a schema that
+        makes what cannot be exchanged.
         """
         ...
 
-    async def complete(self, generation: Generation, tables: Sequence[Table]) -> None:
+    async def complete(self, generation: Generation, made: Sequence[Made]) -> None:
         """Make what ``enter`` has left out of a generation's tables, because rows are written faster without it.
 
-        That is every index that no fold finds rows by, and the search for words; nothing where appends would wait for it. What
-        is there already stays.
+        That is every index that no fold finds rows by, and the search for words; nothing where appends would wait for it, nor
+        of SQL projections. What is there already stays.
         """
         ...
 
@@ -302,7 +279,7 @@ class ReadStore(AskedStore, Rows, Protocol):
         """
         ...
 
-    async def drop(self, generation: Generation, tables: Sequence[Table]) -> bool:
+    async def drop(self, generation: Generation, made: Sequence[Made]) -> bool:
         """Remove a generation that is not active: its tables (as they are named beside the active ones), its checkpoint.
 
         False, with nothing changed, where it is in another state by now: somebody lets it serve, or has dropped it.

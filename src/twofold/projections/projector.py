@@ -29,7 +29,7 @@ class Folded(msgspec.Struct, frozen=True):
     """A delivery after its fold: the step to take, what became of the rows, and the error that ended it early, if any."""
 
     delivery: Delivery
-    group: Group | None
+    group: Group
     advance: Advance
     page: Page | None = None
     error: FoldError | None = None
@@ -61,8 +61,7 @@ class Projector:
         self._tell_superseded: Callable[[Group, StoreRefusedError], None] = lambda group, error: None
         self._held: set[str] = set()
         self._superseded: dict[str, StoreRefusedError] = {}
-        self._by_sql = {each.name: each for each in sql_projections}
-        found = groups_of(by_name(projections).values()) if groups is None else groups
+        found = groups_of(by_name(projections).values(), sql_projections) if groups is None else groups
         self._wholes = {group.subscription: group for group in found}
         self._groups: dict[str, Group] = {}
         self._counts: dict[str, int] = {}
@@ -74,7 +73,6 @@ class Projector:
     @property
     def interests(self) -> Mapping[str, frozenset[str]]:
         types = {name: group.types for name, group in self._groups.items()}
-        types |= {name: each.types for name, each in self._by_sql.items()}
         return {name: found for name, found in types.items() if whole(name) not in self._held}
 
     def on_superseded(self, tell: Callable[[Group, StoreRefusedError], None]) -> None:
@@ -137,7 +135,7 @@ class Projector:
 
     def _is_followed(self, delivery: Delivery) -> bool:
         """Whether there still is such a partition."""
-        return delivery.name in self._groups or delivery.name in self._by_sql
+        return delivery.name in self._groups
 
     async def _deliver_or_not(self, delivery: Delivery) -> Outcome:
         if (error := self._superseded.get(whole(delivery.name))) is not None:
@@ -159,7 +157,7 @@ class Projector:
     async def _folded(self, deliveries: Sequence[Delivery]) -> Sequence[Folded]:
         """All of them side by side. Where one fails, the others come to their end first: one that went on would change rows
         that the next attempt remembers."""
-        folds = [self._fold(delivery, self._groups.get(delivery.name)) for delivery in deliveries]
+        folds = [self._fold(delivery, self._groups[delivery.name]) for delivery in deliveries]
         found = await asyncio.gather(*folds, return_exceptions=True)
         for each in found:
             if isinstance(each, BaseException):
@@ -205,11 +203,12 @@ class Projector:
                 self._held.add(group.name)
                 self._tell_superseded(group, error)
 
-    async def _fold(self, delivery: Delivery, group: Group | None, parking: Sequence[Parked] = ()) -> Folded:
+    async def _fold(self, delivery: Delivery, group: Group, parking: Sequence[Parked] = ()) -> Folded:
         """Fold the page, parking keys that cannot be folded, or what stands before the first event that nobody can place."""
-        if group is None:
-            work = partial(self._by_sql[delivery.name].take, delivery.events) if delivery.events else None
-            return Folded(delivery, None, Advance(delivery.name, delivery.start, delivery.end, work=work))
+        if (sql := group.sql) is not None:
+            work = partial(sql.take, delivery.events) if delivery.events else None
+            advance = Advance(delivery.name, delivery.start, delivery.end, work=work, layout=sql.layout)
+            return Folded(delivery, group, advance)
         events, end = delivery.events, delivery.end
         error: FoldError | None = None
         new = list(parking)
@@ -267,7 +266,7 @@ class Projector:
             self._forget(folded.advance.name)
             self._audience.upset(self._tables(folded.advance.name))  # Whoever was faster has changed any of them.
             return Fenced()
-        if folded.page is None or folded.group is None:  # Which of its tables SQL has written to, only it knows.
+        if folded.page is None:  # Which of its tables SQL has written to, only it knows.
             self._audience.upset(self._tables(folded.advance.name))
         else:
             self._audience.tell(commit_of(folded.advance, folded.page))
@@ -276,9 +275,7 @@ class Projector:
         return Stopped(folded.advance.end, folded.error) if folded.error else Advanced()
 
     def _tables(self, name: str) -> Collection[str]:
-        if name in self._by_sql:
-            return self._by_sql[name].layout.tables
-        return [projection.name for projection in self._wholes[whole(name)].projections]
+        return self._wholes[whole(name)].tables
 
     def _forget(self, name: str) -> None:
         if whole(name) in self._wholes:

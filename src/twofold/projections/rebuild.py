@@ -121,8 +121,7 @@ class Rebuild:
 
     async def _complete(self) -> None:
         """Once the rows are there: making an index of many is faster than keeping it while they come."""
-        tables = [projection.table for projection in self._group.projections]
-        await self._reads.complete(self.generation, tables)
+        await self._reads.complete(self.generation, self._group.made)
         self._is_complete = True
 
     async def switch(self, old: int) -> int:
@@ -146,8 +145,8 @@ class Rebuild:
             await self.catch_up()
 
     def _switch_from(self, old: int) -> Switch:
-        tables = tuple(projection.table for projection in self._group.projections)
-        return Switch(self._group.name, old, self.generation.number, tables, partitions=self._group.partitions)
+        group = self._group
+        return Switch(group.name, old, self.generation.number, group.made, partitions=group.partitions)
 
     async def is_over(self) -> bool:
         """Whether another process has switched to this generation. ``StoreRefusedError`` if somebody gave it up."""

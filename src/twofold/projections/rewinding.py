@@ -9,8 +9,8 @@ import msgspec
 from twofold.errors import NotFoundError
 from twofold.projections.audience import Audience
 from twofold.projections.group import Group
-from twofold.projections.port import Arrangement, ReadStore, Writer
-from twofold.projections.sql import SqlProjection
+from twofold.projections.port import Arrangement, ReadStore
+from twofold.projections.writer import Writer
 from twofold.store.pages import load_page
 from twofold.store.port import EventStore
 from twofold.subscriptions import Checkpoint, disagreement
@@ -42,16 +42,15 @@ class Rewinding:
         log: EventStore,
         reads: ReadStore,
         groups: Collection[Group],
-        by_sql: Collection[SqlProjection] = (),
         *,
         audience: Audience,
     ) -> None:
         self._log, self._reads, self._audience = log, reads, audience
-        self._by_name: dict[str, Emptied] = {each.name: Emptied(each.name, each.layout.tables) for each in by_sql}
+        self._by_name: dict[str, Emptied] = {}
         for group in groups:
-            names = tuple(each.name for each in group.projections)
-            emptied = Emptied(group.name, names, () if group.strong else names)
-            self._by_name |= dict.fromkeys((group.name, *names), emptied)
+            may_park = () if group.strong or group.sql is not None else group.tables
+            emptied = Emptied(group.name, group.tables, may_park)
+            self._by_name |= dict.fromkeys((group.name, *(each.name for each in group.projections)), emptied)
 
     async def reason(self, name: str) -> str:
         """Why the log is not the one that a read model (with its group) was made from; empty if it is.

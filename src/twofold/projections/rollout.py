@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -16,7 +16,6 @@ from twofold.projections.group import Group
 from twofold.projections.model import ReadModel
 from twofold.projections.port import ReadStore
 from twofold.projections.rebuild import Tell, stand
-from twofold.projections.sql import SqlProjection
 from twofold.projections.verifier import Verifier
 from twofold.store.port import EventStore
 from twofold.subscriptions import State, SubscriptionStatus
@@ -49,7 +48,6 @@ class Rollout:
         deployment: Deployment,
         builds: Builds,
         groups: Sequence[Group],
-        sql_projections: Collection[SqlProjection],
         *,
         sample: Callable[[], ReadStore],
         taken_back: Callable[[], None] = lambda: None,
@@ -58,25 +56,22 @@ class Rollout:
         self._deployment, self._builds, self._sample = deployment, builds, sample
         self._taken_back = taken_back
         self._groups = {group.name: group for group in groups}
-        self._by_sql = {each.name: each for each in sql_projections}
 
     @property
     def names(self) -> list[str]:
-        """The subscriptions that can be built beside themselves."""
+        """The subscriptions of the app."""
         return list(self._groups)
 
     def group(self, asked: type[ReadModel] | str) -> str:
         """The subscription of a read model, given as its class, its name or that of its group.
 
-        Raises ``NotFoundError`` where there is none, ``StoreRefusedError`` for one that cannot be built beside itself.
+        A table of a SQL projection means that, too. Raises ``NotFoundError`` where there is none.
         """
         for group in self._groups.values():
-            if asked == group.name or any(asked in (each.cls, each.name) for each in group.projections):
+            if asked in (group.name, *group.tables, *(each.cls for each in group.projections)):
                 return group.name
         name = asked if isinstance(asked, str) else asked.__name__
-        if name in self._by_sql:
-            raise _not_beside(name, "a SQL projection", self._by_sql[name].layout.tables)
-        known = sorted({*self._groups, *self._by_sql, *(p.name for g in self._groups.values() for p in g.projections)})
+        known = sorted({*self._groups, *(each.name for group in self._groups.values() for each in group.projections)})
         raise NotFoundError("read model", name, remedy=f"Those of this app: {', '.join(known) or 'none'}.")
 
     def code(self, name: str) -> str:
@@ -87,7 +82,14 @@ class Rollout:
         self, name: str, *, switch: bool = True, verify: bool = False, tell: Tell = lambda progress: None
     ) -> Generation:
         """Build the next generation, or go on with it, and let it serve; see ``App.rebuild``."""
-        plan = await self._deployment.plan(self._groups[name])
+        group = self._groups[name]
+        if verify and group.sql is not None:
+            raise StoreRefusedError(
+                f"{name} cannot be verified: it writes with SQL of its own",
+                reason="sql",
+                remedy="Rebuild it without --verify, and compare the rows with --switch manual.",
+            )
+        plan = await self._deployment.plan(group)
         return await self._builds.build(plan, switch=switch, tell=tell, check=self._refuse_wrong if verify else None)
 
     async def _refuse_wrong(self, group: Group) -> None:
@@ -124,8 +126,7 @@ class Rollout:
             raise NotFoundError(
                 "retired generation of", name, remedy="One is kept beside when another takes its place, until the next."
             )
-        tables = tuple(each.table for each in self._groups[name].projections)
-        change = Switch(name, active.number, kept[-1].number, tables, back=True)
+        change = Switch(name, active.number, kept[-1].number, self._groups[name].made, back=True)
         await stand(self._log, self._reads, subscription_of(name, kept[-1].number))
         if not await self._builds.take_back(change):
             raise StoreRefusedError(
@@ -142,8 +143,7 @@ class Rollout:
         building = [each for each in noted if each.state == "building"]
         if not building:
             raise NotFoundError("unfinished generation of", name, remedy="See twofold projections ls.")
-        tables = [projection.table for projection in self._groups[name].projections]
-        return [each for each in building if await self._reads.drop(each, tables)]
+        return [each for each in building if await self._reads.drop(each, self._groups[name].made)]
 
     async def estimate(self, name: str) -> Estimate:
         """What a rebuild would come to; nothing is written."""
@@ -178,11 +178,3 @@ def rebuilt(status: SubscriptionStatus, standing: Standing | None, *, is_built: 
     goes_on = status.state in ("running", "catching up", "held")
     state: State = "rebuilding" if is_built and share is not None and goes_on else status.state
     return msgspec.structs.replace(status, state=state, generation=standing.generation, building=share)
-
-
-def _not_beside(name: str, what: str, tables: Collection[str]) -> StoreRefusedError:
-    return StoreRefusedError(
-        f"{name} cannot be built beside itself: it is {what}",
-        reason="not-beside",
-        remedy=f"Stop every process, drop {', '.join(tables)}, and the next start fills them from the log.",
-    )

@@ -16,8 +16,9 @@ from twofold.messages import Event, OpaqueEvent, Recorded, name_of
 from twofold.messages.handlers import alternatives, parameter_hint
 from twofold.messages.markers import fields
 from twofold.projections.columns import column_of
-from twofold.projections.port import Layout, Writer
+from twofold.projections.layout import Layout
 from twofold.projections.table import Column, Table
+from twofold.projections.writer import Writer
 
 Apply: TypeAlias = Callable[[Sequence[Recorded[Any]], Writer], Coroutine[Any, Any, None]]
 F = TypeVar("F", bound=Apply)
@@ -105,7 +106,9 @@ def sql_projection(part: Any) -> SqlProjection:
 
 
 def layout_of(about: object, name: str, schema: str, event_types: Sequence[type[Event]]) -> Layout:
-    """The tables that a schema makes; ``DefinitionError`` if there are none."""
+    """The tables that a schema makes; ``DefinitionError`` if there are none, or for a name that means something else."""
+    if "@" in name or "#" in name:
+        raise DefinitionError(f"{name} cannot be the name of a projection", about, remedy="Leave out @ and #.")
     tables = tuple(dict.fromkeys(table.lower() for table in _CREATED.findall(schema)))
     if not tables:
         raise DefinitionError(f"The projection {name} makes no table", about, remedy="Give schema='create table …'.")

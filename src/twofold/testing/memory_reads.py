@@ -22,9 +22,10 @@ from twofold.projections.generations import (
     subscription_of,
 )
 from twofold.projections.keys import unfit
+from twofold.projections.layout import Layout, Made, layouts_of, tables_of
 from twofold.projections.ledger import Keeper, Values
 from twofold.projections.parking import Letter, Parked
-from twofold.projections.port import Advance, Arrangement, Found, Layout, Survey, Take, Unparking, refused_value
+from twofold.projections.port import Advance, Arrangement, Found, Survey, Take, Unparking, refused_value
 from twofold.projections.table import Changes, Column, Key, Table
 from twofold.subscriptions import Checkpoint, Note
 from twofold.subscriptions.partition import partition_names, standing, whole
@@ -95,7 +96,7 @@ class MemoryReads:
                 self._forget_checkpoints(table.subscription)
                 self._make(table.name, table)
 
-    async def definitions(self, tables: Collection[str]) -> Mapping[str, str]:
+    async def definitions(self, tables: Collection[str], layouts: Collection[str] = ()) -> Mapping[str, str]:
         return {name: self._tables[name].definition for name in tables if name in self._tables}
 
     # --- Rows and checkpoints -----------------------------------------------------------------------------------
@@ -178,19 +179,18 @@ class MemoryReads:
     async def generations(self, subscriptions: Collection[str]) -> Sequence[Generation]:
         return [self._generations[each] for each in sorted(self._generations) if each[0] in subscriptions]
 
-    async def enter(
-        self, generation: Generation, tables: Sequence[Table] = (), *, over: Generation | None = None
-    ) -> bool:
+    async def enter(self, generation: Generation, made: Sequence[Made] = (), *, over: Generation | None = None) -> bool:
+        if layouts_of(made):
+            raise _no_sql()
         about = generation.subscription, generation.number
         if self._generations.get(about) != over:
             return False
         self._generations[about] = generation
-        for table in tables:
-            made = beside(table, generation.number)
-            self._make(made.name, in_generation(table, generation.number))
+        for table in tables_of(made):
+            self._make(beside(table, generation.number).name, in_generation(table, generation.number))
         return True
 
-    async def complete(self, generation: Generation, tables: Sequence[Table]) -> None:
+    async def complete(self, generation: Generation, made: Sequence[Made]) -> None:
         """Dicts need no indexes."""
 
     async def switch(self, change: Switch) -> bool:
@@ -201,7 +201,7 @@ class MemoryReads:
         here, there = await self.checkpoints([name]), await self.checkpoints([beside])
         if not may_take_over(change, _places(here), _places(there)):
             return False
-        for table in change.tables:
+        for table in tables_of(change.made):
             self._rename(table.name, numbered(table.name, old))
             self._rename(numbered(table.name, new), table.name)
         epoch = max(at.epoch for at in self._checkpoints.values()) + 1
@@ -216,10 +216,10 @@ class MemoryReads:
                 self._generations[name, number] = msgspec.structs.replace(found, state=state)
         return True
 
-    async def drop(self, generation: Generation, tables: Sequence[Table]) -> bool:
+    async def drop(self, generation: Generation, made: Sequence[Made]) -> bool:
         if generation not in await self.generations([generation.subscription]):
             return False
-        for table in tables:
+        for table in tables_of(made):
             self._forget(numbered(table.name, generation.number))
         about = generation.subscription, generation.number
         self._forget_checkpoints(subscription_of(*about))

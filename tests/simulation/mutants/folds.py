@@ -87,6 +87,6 @@ def folds_go_on_after_a_failure() -> Wrong:
     """Of read models that are folded side by side one fails, and the others go on while the page is tried again."""
 
     async def folded(self: Projector, deliveries: Sequence[Any]) -> Any:
-        return await asyncio.gather(*(self._fold(each, self._groups.get(each.name)) for each in deliveries))
+        return await asyncio.gather(*(self._fold(each, self._groups[each.name]) for each in deliveries))
 
     return Projector, "_folded", folded

@@ -8,6 +8,7 @@ import msgspec
 
 from twofold.backends.postgres.arranging import family
 from twofold.backends.postgres.connection import Connection, quoted
+from twofold.backends.postgres.layouts import exchange, lay_out_beside, remove_layout
 from twofold.backends.postgres.tables import statements, words_index
 from twofold.projections.generations import (
     Generation,
@@ -18,6 +19,7 @@ from twofold.projections.generations import (
     numbered,
     subscription_of,
 )
+from twofold.projections.layout import Made, layouts_of, tables_of
 from twofold.projections.table import Table
 from twofold.store.pages import load_page
 from twofold.subscriptions.partition import partition_names, standing
@@ -30,9 +32,7 @@ async def generations_of(connection: Connection, subscriptions: Collection[str])
     return msgspec.convert([tuple(row) for row in found], list[Generation])
 
 
-async def enter(
-    connection: Connection, generation: Generation, tables: Sequence[Table], over: Generation | None
-) -> bool:
+async def enter(connection: Connection, generation: Generation, made: Sequence[Made], over: Generation | None) -> bool:
     """Note a generation, and make its tables, with no indexes but those that their own folds need."""
     about = generation.subscription, generation.number
     what = generation.code, generation.state, list(generation.tables)
@@ -43,20 +43,25 @@ async def enter(
         await connection.execute(_SQL["change_generation"], *what, *about)
     else:
         return False
-    for table in tables:
-        made = beside(table, generation.number)
-        await _remove(connection, made.name)
-        await connection.execute(statements(made).create)
-        for index in statements(made).sought:
-            await connection.execute(index)
-        definition = in_generation(table, generation.number).definition
-        await connection.execute(_SQL["remember_definition"], made.name, definition)
+    for layout in layouts_of(made):
+        await lay_out_beside(connection, layout, generation.number)
+    for table in tables_of(made):
+        await _make(connection, table, generation.number)
     return True
 
 
-def completing(number: int, tables: Sequence[Table]) -> list[str]:
+async def _make(connection: Connection, table: Table, number: int) -> None:
+    made = beside(table, number)
+    await _remove(connection, made.name)
+    await connection.execute(statements(made).create)
+    for index in statements(made).sought:
+        await connection.execute(index)
+    await connection.execute(_SQL["remember_definition"], made.name, in_generation(table, number).definition)
+
+
+def completing(number: int, made: Sequence[Made]) -> list[str]:
     """What makes the indexes that ``enter`` has left out, where they are not there."""
-    return [index for table in tables for index in statements(beside(table, number)).indexes]
+    return [index for table in tables_of(made) for index in statements(beside(table, number)).indexes]
 
 
 async def switch(connection: Connection, change: Switch) -> bool:
@@ -75,10 +80,13 @@ async def switch(connection: Connection, change: Switch) -> bool:
         here = await family(connection, name)
         if not may_take_over(change, standing(here, [name]), standing(there, [beside])):
             return False  # Somebody has begun it at this moment, and come further.
-    for index in completing(change.new, change.tables) if not change.back else ():
+    for index in completing(change.new, change.made) if not change.back else ():
         await connection.execute(index)
     epoch = max(epoch for _, epoch in (*here.values(), *there.values())) + 1
-    for table in change.tables:
+    tables = {each.number: each.tables for each in await generations_of(connection, [name])}
+    for layout in layouts_of(change.made):
+        await exchange(connection, layout, (old, tables.get(old, layout.tables)), (new, tables[new]))
+    for table in tables_of(change.made):
         await _rename(connection, table.name, numbered(table.name, old))
         await _rename(connection, numbered(table.name, new), table.name)
     if is_unmoved:
@@ -94,11 +102,13 @@ async def switch(connection: Connection, change: Switch) -> bool:
     return True
 
 
-async def drop(connection: Connection, generation: Generation, tables: Sequence[Table]) -> bool:
+async def drop(connection: Connection, generation: Generation, made: Sequence[Made]) -> bool:
     """Remove the tables and what is known of them, if it is as it was taken for."""
     if generation not in await generations_of(connection, [generation.subscription]):
         return False
-    for table in tables:
+    for layout in layouts_of(made):
+        await remove_layout(connection, layout, generation.number)
+    for table in tables_of(made):
         await _remove(connection, numbered(table.name, generation.number))
     await connection.execute(_SQL["forget_checkpoint"], subscription_of(generation.subscription, generation.number))
     await connection.execute(_SQL["set_generation"], generation.dropped, generation.subscription, generation.number)

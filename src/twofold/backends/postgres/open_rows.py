@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from typing import Any, cast
 
 import asyncpg
@@ -12,11 +12,12 @@ from twofold.backends.postgres.arranging import fields
 from twofold.backends.postgres.connection import Connection
 from twofold.backends.postgres.copying import copy_rows
 from twofold.backends.postgres.generations import generations_of, switch
+from twofold.backends.postgres.layouts import standing_in
 from twofold.backends.postgres.parked import park
 from twofold.backends.postgres.tables import find_statement, statements
 from twofold.backends.postgres.writing import PostgresWriter
 from twofold.projections.codec import portions
-from twofold.projections.generations import Generation, Switch
+from twofold.projections.generations import Generation, Switch, number_in
 from twofold.projections.port import Advance, refused_value
 from twofold.projections.table import Changes, Key, Table
 from twofold.store.pages import load_page
@@ -100,7 +101,8 @@ class PostgresRows:
 
     async def _write(self, advance: Advance) -> None:
         if advance.work is not None:
-            await advance.work(PostgresWriter(self._connection))
+            async with _where_it_stands(self._connection, advance):
+                await advance.work(PostgresWriter(self._connection))
         for changes in advance.changes:
             await write_rows(self._connection, changes)
         await park(self._connection, advance.parked, advance.letters)
@@ -117,6 +119,14 @@ async def write_rows(connection: Connection, changes: Changes) -> None:
         return
     for rows in portions(changes.rows, ROWS_AT_ONCE):
         await connection.execute(said.upsert, *said.codec.columns(rows))
+
+
+def _where_it_stands(connection: Connection, advance: Advance) -> AbstractAsyncContextManager[None]:
+    """The tables of a generation that stands beside are found first by statements that know no other names for them."""
+    number = number_in(advance.name)
+    if number is None or advance.layout is None:
+        return nullcontext()
+    return standing_in(connection, advance.layout, number)
 
 
 @contextmanager

@@ -18,8 +18,9 @@ from twofold.backends.postgres.survey import rows_of, survey
 from twofold.backends.postgres.tables import add_column, renew_words, statements
 from twofold.projections.amendment import Amendment, amendment, refuse_changed, refuse_partial_groups
 from twofold.projections.generations import Generation, Switch
+from twofold.projections.layout import Layout, Made
 from twofold.projections.parking import Letter, Parked
-from twofold.projections.port import Advance, Arrangement, Found, Layout, Survey, Take, Unparking
+from twofold.projections.port import Advance, Arrangement, Found, Survey, Take, Unparking
 from twofold.projections.table import Key, Table
 from twofold.store.pages import load_page
 from twofold.subscriptions import Checkpoint, Note
@@ -126,24 +127,22 @@ class PostgresReads:
                 return (await PostgresRows(connection).checkpoints([name]))[name]
         return None
 
-    async def definitions(self, tables: Collection[str]) -> Mapping[str, str]:
+    async def definitions(self, tables: Collection[str], layouts: Collection[str] = ()) -> Mapping[str, str]:
         async with self._connections.connection() as connection:
-            found = await connection.fetch(_SQL["definitions"], list(tables), self._schema)
+            found = await connection.fetch(_SQL["definitions"], list(tables), list(layouts), self._schema)
         return dict(map(tuple, found))
 
     async def generations(self, subscriptions: Collection[str]) -> Sequence[Generation]:
         async with self._connections.connection() as connection:
             return await generations_of(connection, subscriptions)
 
-    async def enter(
-        self, generation: Generation, tables: Sequence[Table] = (), *, over: Generation | None = None
-    ) -> bool:
+    async def enter(self, generation: Generation, made: Sequence[Made] = (), *, over: Generation | None = None) -> bool:
         async with self._connections.transaction() as connection:
             await self._alone(connection)
-            return await enter(connection, generation, tables, over)
+            return await enter(connection, generation, made, over)
 
-    async def complete(self, generation: Generation, tables: Sequence[Table]) -> None:
-        for index in completing(generation.number, tables):
+    async def complete(self, generation: Generation, made: Sequence[Made]) -> None:
+        for index in completing(generation.number, made):
             async with self._connections.transaction() as connection:
                 await self._alone(connection, generation.subscription)
                 await connection.execute(index, timeout=INDEX_SECONDS)
@@ -153,10 +152,10 @@ class PostgresReads:
             await self._alone(connection)
             return await switch(connection, change)
 
-    async def drop(self, generation: Generation, tables: Sequence[Table]) -> bool:
+    async def drop(self, generation: Generation, made: Sequence[Made]) -> bool:
         async with self._connections.transaction() as connection:
             await self._alone(connection)
-            return await drop(connection, generation, tables)
+            return await drop(connection, generation, made)
 
     def on_loss(self, listener: Callable[[], None]) -> None:
         self._connections.on_loss(listener)

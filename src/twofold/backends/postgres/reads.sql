@@ -220,10 +220,49 @@ update twofold_read_models set name = $1 where name = $2;
 delete from twofold_read_models where name = $1;
 
 -- name: definitions
+-- Those of SQL projections ($2) are not called like a table.
 select name, definition from twofold_read_models
-where name = any ($1::text[]) and exists (
-    select 1 from pg_class where relname = name and relnamespace = (select oid from pg_namespace where nspname = $2)
+where name = any ($2::text[]) or name = any ($1::text[]) and exists (
+    select 1 from pg_class where relname = name and relnamespace = (select oid from pg_namespace where nspname = $3)
 );
+
+-- name: path
+-- Where names without a schema are looked for, and where tables are made: in the first of them.
+select current_setting('search_path');
+
+-- name: here
+select current_schema();
+
+-- name: go_by_path
+select set_config('search_path', $1, true);
+
+-- name: create_schema_beside
+create schema {schema};
+
+-- name: drop_schema_beside
+-- With whatever others have made there of its tables.
+drop schema if exists {schema} cascade;
+
+-- name: made_there
+-- What a schema holds that is no table, no index, and no sequence of a table: that would not move with them.
+select kind, name from (
+    select case c.relkind when 'v' then 'view' when 'm' then 'view' when 'S' then 'sequence' else 'table' end, c.relname::text
+    from pg_class c
+    where c.relnamespace = $1::regnamespace and c.relkind not in ('i', 'I', 't', 'c') and not (c.relkind in ('r', 'p') and c.relname = any ($2::text[]))
+        and not (c.relkind = 'S' and exists (
+            select 1 from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype in ('a', 'i')
+        ))
+    union all
+    select 'function', p.proname from pg_proc p where p.pronamespace = $1::regnamespace
+    union all
+    select 'type', t.typname from pg_type t where t.typnamespace = $1::regnamespace and t.typtype in ('d', 'e', 'r')
+    union all
+    select 'type', c.relname from pg_class c where c.relnamespace = $1::regnamespace and c.relkind = 'c'
+) as made (kind, name) limit 1;
+
+-- name: move_table
+-- With its indexes, constraints, triggers, and the sequences of its columns.
+alter table if exists {table} set schema {schema};
 
 -- name: generations
 select subscription, number, code, state, tables from twofold_generations

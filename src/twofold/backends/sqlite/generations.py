@@ -10,6 +10,7 @@ import apsw
 import msgspec
 
 from twofold.backends.sqlite.arranging import family
+from twofold.backends.sqlite.layouts import exchange, lay_out_beside, remove_layout
 from twofold.backends.sqlite.tables import quoted, search_words, statements
 from twofold.projections.generations import (
     Generation,
@@ -20,6 +21,7 @@ from twofold.projections.generations import (
     numbered,
     subscription_of,
 )
+from twofold.projections.layout import Made, layouts_of, tables_of
 from twofold.projections.table import Table
 from twofold.store.pages import load_page
 from twofold.subscriptions.partition import partition_names, standing
@@ -37,9 +39,7 @@ def generations_of(connection: apsw.Connection, subscriptions: Collection[str]) 
     return msgspec.convert(rows, list[Generation])
 
 
-def enter(
-    connection: apsw.Connection, generation: Generation, tables: Sequence[Table], over: Generation | None
-) -> bool:
+def enter(connection: apsw.Connection, generation: Generation, made: Sequence[Made], over: Generation | None) -> bool:
     """Note a generation, and make its tables, with no indexes but those that their own folds need."""
     about = generation.subscription, generation.number
     names = msgspec.json.encode(generation.tables).decode()
@@ -51,24 +51,29 @@ def enter(
         connection.execute(_SQL["change_generation"], (generation.code, generation.state, names, *about))
     else:
         return False
-    for table in tables:
-        made = beside(table, generation.number)
-        _remove(connection, made.name)
-        connection.execute(statements(made).create)
-        for index in statements(made).indexes if made.strong else statements(made).sought:
-            connection.execute(index)
-        if made.strong:  # It stands in the log's file, where making an index of many rows would keep appends waiting.
-            _search(made, connection)
-        definition = in_generation(table, generation.number).definition
-        connection.execute(_SQL["remember_definition"], (made.name, definition))
+    for layout in layouts_of(made):
+        lay_out_beside(connection, layout, generation.number)
+    for table in tables_of(made):
+        _make(connection, table, generation.number)
     return True
 
 
-def completing(number: int, tables: Sequence[Table]) -> list[Step]:
+def _make(connection: apsw.Connection, table: Table, number: int) -> None:
+    made = beside(table, number)
+    _remove(connection, made.name)
+    connection.execute(statements(made).create)
+    for index in statements(made).indexes if made.strong else statements(made).sought:
+        connection.execute(index)
+    if made.strong:  # It stands in the log's file, where making an index of many rows would keep appends waiting.
+        _search(made, connection)
+    connection.execute(_SQL["remember_definition"], (made.name, in_generation(table, number).definition))
+
+
+def completing(number: int, made: Sequence[Made]) -> list[Step]:
     """What makes the indexes and the search that ``enter`` has left out, one after the other; nothing where they are there."""
-    made = [beside(table, number) for table in tables]
-    steps: list[Step] = [partial(_run, index) for table in made for index in statements(table).indexes]
-    return steps + [partial(_search, table) for table in made]
+    tables = [beside(table, number) for table in tables_of(made)]
+    steps: list[Step] = [partial(_run, index) for table in tables for index in statements(table).indexes]
+    return steps + [partial(_search, table) for table in tables]
 
 
 def switch(connection: apsw.Connection, change: Switch) -> bool:
@@ -82,10 +87,13 @@ def switch(connection: apsw.Connection, change: Switch) -> bool:
         return False
     if any(each.state == "active" and each.number != old for each in generations_of(connection, [name])):
         return False
-    for step in completing(new, change.tables) if not change.back else ():
+    for step in completing(new, change.made) if not change.back else ():
         step(connection)
     epoch = max(epoch for _, epoch in (*here.values(), *there.values())) + 1
-    for table in change.tables:
+    tables = {each.number: each.tables for each in generations_of(connection, [name])}
+    for layout in layouts_of(change.made):
+        exchange(connection, layout, (old, tables.get(old, layout.tables)), (new, tables[new]))
+    for table in tables_of(change.made):
         _rename(connection, table.name, numbered(table.name, old))
         _rename(connection, numbered(table.name, new), table.name)
     connection.execute(_SQL["rename_checkpoint"], (subscription_of(name, old), epoch, name))
@@ -99,11 +107,13 @@ def switch(connection: apsw.Connection, change: Switch) -> bool:
     return True
 
 
-def drop(connection: apsw.Connection, generation: Generation, tables: Sequence[Table]) -> bool:
+def drop(connection: apsw.Connection, generation: Generation, made: Sequence[Made]) -> bool:
     """Remove the tables and what is known of them, if it is as it was taken for."""
     if generation not in generations_of(connection, [generation.subscription]):
         return False
-    for table in tables:
+    for layout in layouts_of(made):
+        remove_layout(connection, layout, generation.number, generation.tables)
+    for table in tables_of(made):
         _remove(connection, numbered(table.name, generation.number))
     about = subscription_of(generation.subscription, generation.number)
     connection.execute(_SQL["forget_checkpoint"], (about,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -13,13 +13,14 @@ import msgspec
 
 from twofold.backends.sqlite.arranging import fields
 from twofold.backends.sqlite.generations import generations_of, switch
+from twofold.backends.sqlite.layouts import standing_in
 from twofold.backends.sqlite.parked import park
 from twofold.backends.sqlite.questions import MISTAKES, UNFIT
 from twofold.backends.sqlite.tables import find_statement, refuse_odd_texts, statements
 from twofold.backends.sqlite.writing import SqliteWriter
 from twofold.errors import StoreRefusedError
 from twofold.projections.codec import portions
-from twofold.projections.generations import Generation, Switch
+from twofold.projections.generations import Generation, Switch, number_in
 from twofold.projections.port import Advance, refused_value
 from twofold.projections.table import Changes, Key, Table
 from twofold.store.pages import load_page
@@ -93,8 +94,17 @@ class SqliteRows:
             write_bound(connection, self._bound.get(id(changes)) or bind(changes))
         park(connection, advance.parked, advance.letters)
         if advance.work is not None:
-            await advance.work(SqliteWriter(connection))
+            with _where_it_stands(connection, advance):
+                await advance.work(SqliteWriter(connection))
         return True
+
+
+def _where_it_stands(connection: apsw.Connection, advance: Advance) -> AbstractContextManager[None]:
+    """The tables of a generation that stands beside have the names that its statements know only for them."""
+    number = number_in(advance.name)
+    if number is None or advance.layout is None:
+        return nullcontext()
+    return standing_in(connection, advance.layout, number)
 
 
 @contextmanager

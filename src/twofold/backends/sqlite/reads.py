@@ -40,8 +40,9 @@ from twofold.backends.sqlite.transaction import transaction
 from twofold.backends.sqlite.writing import run_here
 from twofold.projections.amendment import Amendment, amendment, refuse_changed, refuse_partial_groups
 from twofold.projections.generations import Generation, Switch, active_name
+from twofold.projections.layout import Layout, Made
 from twofold.projections.parking import Letter, Parked
-from twofold.projections.port import Advance, Arrangement, Found, Layout, Survey, Take, Unparking
+from twofold.projections.port import Advance, Arrangement, Found, Survey, Take, Unparking
 from twofold.projections.table import Changes, Key, Table
 from twofold.store.migrations import load_migrations
 from twofold.store.pages import load_page
@@ -196,10 +197,10 @@ class SqliteReads:
 
         return await self.database.run(work)
 
-    async def definitions(self, tables: Collection[str]) -> Mapping[str, str]:
-        found = await self.database.read(partial(_definitions, [*set(tables) - self._strong_tables]))
+    async def definitions(self, tables: Collection[str], layouts: Collection[str] = ()) -> Mapping[str, str]:
+        found = await self.database.read(partial(_definitions, [*set(tables) - self._strong_tables], layouts))
         if (strong := self._strong_tables.intersection(tables)) and self._log is not None:
-            found |= await self._log.read(partial(_definitions, strong))
+            found |= await self._log.read(partial(_definitions, strong, ()))
         return found
 
     async def generations(self, subscriptions: Collection[str]) -> Sequence[Generation]:
@@ -208,22 +209,20 @@ class SqliteReads:
             found += await database.read(partial(_generations, some))
         return sorted(found, key=lambda each: (each.subscription, each.number))
 
-    async def enter(
-        self, generation: Generation, tables: Sequence[Table] = (), *, over: Generation | None = None
-    ) -> bool:
+    async def enter(self, generation: Generation, made: Sequence[Made] = (), *, over: Generation | None = None) -> bool:
         def work(connection: apsw.Connection) -> bool:
             with transaction(connection):
-                return enter(connection, generation, tables, over)
+                return enter(connection, generation, made, over)
 
         return await self._home(generation.subscription).run(work)
 
-    async def complete(self, generation: Generation, tables: Sequence[Table]) -> None:
+    async def complete(self, generation: Generation, made: Sequence[Made]) -> None:
         def alone(step: Step, connection: apsw.Connection) -> None:
             with transaction(connection):
                 step(connection)
 
         # Each in a transaction of its own, so that live folds have their turn between them.
-        for step in completing(generation.number, tables):
+        for step in completing(generation.number, made):
             await self._home(generation.subscription).run(partial(alone, step))
 
     async def switch(self, change: Switch) -> bool:
@@ -233,10 +232,10 @@ class SqliteReads:
 
         return await self._home(change.subscription).run(work)
 
-    async def drop(self, generation: Generation, tables: Sequence[Table]) -> bool:
+    async def drop(self, generation: Generation, made: Sequence[Made]) -> bool:
         def work(connection: apsw.Connection) -> bool:
             with transaction(connection):
-                return drop(connection, generation, tables)
+                return drop(connection, generation, made)
 
         return await self._home(generation.subscription).run(work)
 
@@ -282,8 +281,9 @@ def _save(advances: Sequence[Advance], bound: Mapping[int, Bound], connection: a
         return run_here(SqliteRows(connection, bound).save(advances))
 
 
-def _definitions(tables: Collection[str], connection: apsw.Connection) -> dict[str, str]:
-    found = connection.execute(_SQL["definitions"], (msgspec.json.encode(list(tables)).decode(),))
+def _definitions(tables: Collection[str], layouts: Collection[str], connection: apsw.Connection) -> dict[str, str]:
+    wanted = [msgspec.json.encode(list(names)).decode() for names in (tables, layouts)]
+    found = connection.execute(_SQL["definitions"], wanted)
     return {str(name): str(made_from) for name, made_from in found}
 
 

@@ -109,6 +109,16 @@ alter table {table} rename to {other};
 -- name: drop_table
 drop table if exists {table};
 
+-- name: made
+-- What statements have made, in their order. SQLite itself makes the rest.
+select type, name, sql from sqlite_schema where sql is not null and name not like 'sqlite\_%' escape '\' order by rowid;
+
+-- name: rows_of
+select * from {table};
+
+-- name: insert_row
+insert into {table} values ({places});
+
 -- name: rename_checkpoint
 -- With those of its partitions. The epoch fences whoever ran it under either name.
 update twofold_checkpoints set name = ?1 || substr(name, length(?3) + 1), epoch = ?2
@@ -131,8 +141,10 @@ update twofold_read_models set name = ? where name = ?;
 delete from twofold_read_models where name = ?;
 
 -- name: definitions
+-- Those of SQL projections (the second names) are not called like a table.
 select name, definition from twofold_read_models
-where name in (select value from json_each(?)) and name in (select name from sqlite_schema where type = 'table');
+where name in (select value from json_each(?)) and name in (select name from sqlite_schema where type = 'table')
+    or name in (select value from json_each(?));
 
 -- name: generations
 select subscription, number, code, state, tables from twofold_generations

@@ -15,7 +15,8 @@ from twofold.cli.options import Settings, common, settings_of
 from twofold.cli.output import screen, table_of, write_json
 from twofold.cli.stores import opened_app
 from twofold.parts import Parts
-from twofold.projections import fingerprint, groups_of, joined, sql_fingerprint
+from twofold.projections import groups_of
+from twofold.projections.deployment import code_of
 from twofold.projections.rollout import Standing
 from twofold.subscriptions.partition import whole
 from twofold.subscriptions.status import SubscriptionStatus
@@ -93,5 +94,4 @@ def row_of(each: SubscriptionStatus) -> list[object]:
 
 def fingerprints_of(parts: Parts) -> Mapping[str, str]:
     """What each subscription's code would make of the log, in short: it changes when the rows may come out otherwise."""
-    groups = {group.name: joined(map(fingerprint, group.projections)) for group in groups_of(parts.projections)}
-    return groups | {each.name: sql_fingerprint(each) for each in parts.sql_projections}
+    return {group.name: code_of(group) for group in groups_of(parts.projections, parts.sql_projections)}

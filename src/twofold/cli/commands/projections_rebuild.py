@@ -32,7 +32,7 @@ it, and goes on with it when another one is killed.
 @common
 @click.command("rebuild", short_help="Build read models anew while what is there serves.", help=HELP)
 @click.argument("names", metavar="NAME...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Every read model that can be built beside itself.")
+@click.option("--all", "every", is_flag=True, help="Every read model.")
 @click.option("--dry-run", is_flag=True, help="Only say how much it is, and how long it may take.")
 @click.option("--verify", is_flag=True, help="Fold it a second time and compare, before it takes its place.")
 @click.option(

@@ -27,7 +27,7 @@ async def standing_in(connection: Connection, layout: Layout, number: int) -> As
 async def lay_out_beside(connection: Connection, layout: Layout, number: int) -> None:
     """Make the tables of a generation."""
     schema = await _schema_of(connection, layout, number)
-    await connection.execute(_SQL["create_schema_beside"].format(schema=quoted(schema)))
+    await _make_schema(connection, schema)
     async with standing_in(connection, layout, number):
         await connection.execute(layout.schema)
     other = await connection.fetchrow(_SQL["made_there"], quoted(schema), list(layout.tables))
@@ -43,7 +43,7 @@ async def exchange(
     here = await connection.fetchval(_SQL["here"])
     (number, tables), (its_number, its_tables) = old, new
     aside, beside = [await _schema_of(connection, layout, each) for each in (number, its_number)]
-    await connection.execute(_SQL["create_schema_beside"].format(schema=quoted(aside)))
+    await _make_schema(connection, aside)
     await _move(connection, tables, here, aside)
     await connection.execute(_SQL["rename_definition"], numbered(layout.name, number), layout.name)
     await _move(connection, its_tables, beside, here)
@@ -56,6 +56,12 @@ async def remove_layout(connection: Connection, layout: Layout, number: int) -> 
     schema = await _schema_of(connection, layout, number)
     await connection.execute(_SQL["drop_schema_beside"].format(schema=quoted(schema)))
     await connection.execute(_SQL["forget_definition"], numbered(layout.name, number))
+
+
+async def _make_schema(connection: Connection, schema: str) -> None:
+    """Make it empty: what was left by a database that is no more has the same name."""
+    for said in ("drop_schema_beside", "create_schema_beside"):
+        await connection.execute(_SQL[said].format(schema=quoted(schema)))
 
 
 async def _move(connection: Connection, tables: Sequence[str], source: str, target: str) -> None:

@@ -40,6 +40,7 @@ def lay_out_beside(connection: apsw.Connection, layout: Layout, number: int) -> 
     """Make the tables of a generation, with their indexes: those have names of their own, which are never changed."""
     tried = apsw.Connection(":memory:")
     tried.execute(layout.schema)
+    remove_layout(connection, layout, number, layout.tables)
     with standing_in(connection, layout, number):
         for sql in _statements(layout, number, tried):
             connection.execute(sql)

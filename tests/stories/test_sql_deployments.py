@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
+import asyncpg
 import pytest
 
 from twofold import (
@@ -98,6 +100,20 @@ async def beside(running: App) -> list[tuple[Any, ...]]:
     if isinstance(running.places.reads, PostgresURL):
         place = f'"{running.places.reads.read_schema}__sums__2".sums'
     return await rows_of(running, f"select list_id, total from {place} order by list_id")
+
+
+async def dropped(stopped: App) -> str:
+    """Drop what stands beside as generation 2; its name."""
+    reads = stopped.places.reads
+    if isinstance(reads, PostgresURL):
+        connection = await asyncpg.connect(reads.dsn)
+        place = f"{reads.read_schema}__sums__2"
+        await connection.execute(f"drop table {place}.sums")
+        await connection.close()
+        return f"{place}.sums"
+    with closing(sqlite3.connect(str(reads.path))) as file, file:
+        file.execute("drop table sums__2")
+    return "sums__2"
 
 
 DOUBLED = [("l-0", 270), ("l-1", 290), ("l-2", 310)]
@@ -198,6 +214,28 @@ async def test_a_build_that_was_stopped_goes_on_where_it_was_and_counts_nothing_
         assert told[1] > told[0]
         assert await rows_of(running, "select list_id, total from sums order by list_id") == before
         assert (await states_of(running))[-1] == (2, "active")
+
+
+async def test_a_build_whose_tables_somebody_dropped_writes_nothing_into_those_that_serve(store: str) -> None:
+    async with app(store, sums()) as running:
+        await fill(running)
+        await running.rebuild("sums", switch=False)
+        before = await rows_of(running, "select list_id, total from sums order by list_id")
+    place = await dropped(running)
+    async with app(store, sums(), background=False) as running:
+        await running.send(Add(list_id="l-1", amount=5))
+        with pytest.raises(StoreRefusedError, match=f"no table {place}.*twofold projections cancel"):
+            await running.rollout.switch("sums")
+        assert await rows_of(running, "select list_id, total from sums order by list_id") == before
+
+
+async def test_tables_may_be_written_in_capitals(store: str) -> None:
+    loud = "create table Sums (list_id text primary key, total bigint not null)"
+    async with app(store, sums(schema=loud)) as running:
+        await fill(running)
+        await running.rebuild("sums")
+    async with app(store, sums(schema=loud)) as running:
+        assert await running.ask(SumOf(list_id="l-1"), consistent=True) == 145
 
 
 async def test_commands_go_on_while_it_is_built_and_nothing_is_missed_at_the_switch(store: str) -> None:

@@ -34,6 +34,15 @@ def layouts_of(made: Iterable[Made]) -> list[Layout]:
     return [each for each in made if isinstance(each, Layout)]
 
 
+def missing(tables: Iterable[str]) -> StoreRefusedError:
+    """The error for tables of a generation that somebody has dropped."""
+    return StoreRefusedError(
+        f"The read database has changed: no table {', '.join(sorted(tables))}",
+        reason="schema",
+        remedy="Give up what was built (twofold projections cancel), and build it anew.",
+    )
+
+
 def not_beside(layout: Layout, made: str) -> StoreRefusedError:
     """The error for a schema that makes what cannot be there twice, and take the place of the other."""
     return StoreRefusedError(

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from twofold.backends.postgres.connection import Connection, quoted
 from twofold.projections.generations import numbered
 from twofold.projections.indexes import fitting
-from twofold.projections.layout import Layout, not_beside
+from twofold.projections.layout import Layout, missing, not_beside
 from twofold.store.pages import load_page
 
 _SQL = load_page("twofold.backends.postgres", "reads.sql")
@@ -16,9 +16,14 @@ _SQL = load_page("twofold.backends.postgres", "reads.sql")
 
 @asynccontextmanager
 async def standing_in(connection: Connection, layout: Layout, number: int) -> AsyncGenerator[None]:
-    """Let statements find the tables of a generation, and make tables there, as long as this takes, in an open transaction."""
+    """Let statements find the tables of a generation as long as this takes, in an open transaction.
+
+    Raises ``StoreRefusedError`` where they are not there: statements would find those that serve.
+    """
     path = await connection.fetchval(_SQL["path"])
     schema = await _schema_of(connection, layout, number)
+    if gone := await connection.fetch(_SQL["missing_there"], schema, list(layout.tables)):
+        raise missing(f"{schema}.{name}" for (name,) in gone)
     await connection.execute(_SQL["go_by_path"], f"{quoted(schema)}, {path}")
     yield
     await connection.execute(_SQL["go_by_path"], path)
@@ -28,8 +33,10 @@ async def lay_out_beside(connection: Connection, layout: Layout, number: int) ->
     """Make the tables of a generation."""
     schema = await _schema_of(connection, layout, number)
     await _make_schema(connection, schema)
-    async with standing_in(connection, layout, number):
-        await connection.execute(layout.schema)
+    path = await connection.fetchval(_SQL["path"])
+    await connection.execute(_SQL["go_by_path"], f"{quoted(schema)}, {path}")
+    await connection.execute(layout.schema)
+    await connection.execute(_SQL["go_by_path"], path)
     other = await connection.fetchrow(_SQL["made_there"], quoted(schema), list(layout.tables))
     if other is not None:
         raise not_beside(layout, f"the {other[0]} {other[1]}")

@@ -260,6 +260,13 @@ select kind, name from (
     select 'type', c.relname from pg_class c where c.relnamespace = $1::regnamespace and c.relkind = 'c'
 ) as made (kind, name) limit 1;
 
+-- name: missing_there
+-- The tables that a schema does not hold.
+select name from unnest($2::text[]) as wanted (name)
+where not exists (
+    select 1 from pg_class where relname = name and relnamespace = (select oid from pg_namespace where nspname = $1)
+);
+
 -- name: move_table
 -- With its indexes, constraints, triggers, and the sequences of its columns.
 alter table if exists {table} set schema {schema};

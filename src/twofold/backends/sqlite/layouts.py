@@ -10,7 +10,7 @@ import apsw
 
 from twofold.backends.sqlite.tables import quoted
 from twofold.projections.generations import numbered
-from twofold.projections.layout import Layout, not_beside
+from twofold.projections.layout import Layout, missing, not_beside
 from twofold.store.pages import load_page
 
 _SQL = load_page("twofold.backends.sqlite", "reads.sql")
@@ -27,13 +27,14 @@ def standing_in(connection: apsw.Connection, layout: Layout, number: int) -> Gen
     """Let the tables of a generation have the names of the active ones, as long as this takes, in an open transaction.
 
     Nobody else sees it. Where an error ends it, it is for the transaction to undo the names.
+    Raises ``StoreRefusedError`` where they are not there: statements would find those that serve.
     """
-    aside = _there(connection, layout.tables)
-    rename(connection, aside, None, ASIDE)
-    rename(connection, _numbered_there(connection, layout.tables, number), number, None)
-    yield
-    rename(connection, _there(connection, layout.tables), None, number)
-    rename(connection, aside, ASIDE, None)
+    if gone := set(layout.tables).difference(_there(connection, layout.tables, number)):
+        raise missing(numbered(table, number) for table in gone)
+    with _aside(connection, layout):
+        _rename(connection, layout.tables, number, None)
+        yield
+        _rename(connection, layout.tables, None, number)
 
 
 def lay_out_beside(connection: apsw.Connection, layout: Layout, number: int) -> None:
@@ -41,12 +42,13 @@ def lay_out_beside(connection: apsw.Connection, layout: Layout, number: int) -> 
     tried = apsw.Connection(":memory:")
     tried.execute(layout.schema)
     remove_layout(connection, layout, number, layout.tables)
-    with standing_in(connection, layout, number):
+    with _aside(connection, layout):
         for sql in _statements(layout, number, tried):
             connection.execute(sql)
         for table, row in _first_rows(layout, tried):
             places = ", ".join("?" * len(row))
             connection.execute(_SQL["insert_row"].format(table=quoted(table), places=places), row)
+        _rename(connection, layout.tables, None, number)
     connection.execute(_SQL["remember_definition"], (numbered(layout.name, number), layout.definition))
 
 
@@ -55,10 +57,10 @@ def exchange(
 ) -> None:
     """Let the tables of one generation take the place of those of another, each with its number."""
     number, tables = old
-    rename(connection, _there(connection, tables), None, number)
+    _rename(connection, _there(connection, tables), None, number)
     connection.execute(_SQL["rename_definition"], (numbered(layout.name, number), layout.name))
     number, tables = new
-    rename(connection, tables, number, None)
+    _rename(connection, tables, number, None)
     connection.execute(_SQL["rename_definition"], (layout.name, numbered(layout.name, number)))
 
 
@@ -69,19 +71,28 @@ def remove_layout(connection: apsw.Connection, layout: Layout, number: int, tabl
     connection.execute(_SQL["forget_definition"], (numbered(layout.name, number),))
 
 
-def rename(connection: apsw.Connection, tables: Sequence[str], before: int | None, after: int | None) -> None:
+@contextmanager
+def _aside(connection: apsw.Connection, layout: Layout) -> Generator[None]:
+    """Let the active tables that are there leave their names to others."""
+    tables = _there(connection, layout.tables)
+    _rename(connection, tables, None, ASIDE)
+    yield
+    _rename(connection, tables, ASIDE, None)
+
+
+def _rename(connection: apsw.Connection, tables: Sequence[str], before: int | None, after: int | None) -> None:
     """Give tables the names of another generation; None is the active one."""
     for table in tables:
-        names = [table if number is None else numbered(table, number) for number in (before, after)]
-        connection.execute(_SQL["rename_table"].format(table=quoted(names[0]), other=quoted(names[1])))
+        names = {"table": quoted(_called(table, before)), "other": quoted(_called(table, after))}
+        connection.execute(_SQL["rename_table"].format(**names))
 
 
-def _there(connection: apsw.Connection, tables: Sequence[str]) -> list[str]:
-    return [table for table in tables if connection.execute(_SQL["has_table"], (table,)).get]
+def _called(table: str, number: int | None) -> str:
+    return table if number is None else numbered(table, number)
 
 
-def _numbered_there(connection: apsw.Connection, tables: Sequence[str], number: int) -> list[str]:
-    return [table for table in tables if connection.execute(_SQL["has_table"], (numbered(table, number),)).get]
+def _there(connection: apsw.Connection, tables: Sequence[str], number: int | None = None) -> list[str]:
+    return [table for table in tables if connection.execute(_SQL["has_table"], (_called(table, number),)).get]
 
 
 def _statements(layout: Layout, number: int, tried: apsw.Connection) -> list[str]:

@@ -36,13 +36,13 @@ delete from twofold_errors where name = ?1 or (name > ?1 || '#' and name < ?1 ||
 insert or replace into twofold_errors (name, position, code, message, facts) values (?, ?, ?, ?, ?);
 
 -- name: has_table
--- A log has ours from its first strong read model on.
-select exists (select 1 from sqlite_schema where type = 'table' and name = ?);
+-- A log has ours from its first strong read model on. What others have written in capitals is the same table here.
+select exists (select 1 from sqlite_schema where type = 'table' and name = ? collate nocase);
 
 -- name: definition
 -- The definition under which a table was made (null: not by us), and whether it is there.
 select (select definition from twofold_read_models where name = ?1),
-       exists (select 1 from sqlite_schema where type in ('table', 'view') and name = ?1);
+       exists (select 1 from sqlite_schema where type in ('table', 'view') and name = ?1 collate nocase);
 
 -- name: forget_checkpoint
 -- A table that is made anew is filled from the first event on.

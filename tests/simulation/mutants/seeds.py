@@ -6,7 +6,7 @@ SEEDS: dict[str, int] = {
     "builds_of_others_not_noticed": 74,
     "cancelled_builds_go_on": 145,
     "checkpoint_before_rows": 1,
-    "crashes_not_noticed": 2147,
+    "crashes_not_noticed": 1620,
     "crashes_take_generations_back": 21,
     "cursor_one_too_far": 0,
     "deliveries_in_doubt": 18,

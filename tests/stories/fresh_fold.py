@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from tests.stories.examination import everything, must_be_in_order
-from tests.stories.raffle import READ_MODELS
+from tests.stories.raffle import READ_MODELS, marked
 from twofold.app import App
 from twofold.config import parse_places
 from twofold.messages import Registry
@@ -35,6 +36,7 @@ async def must_be_fresh(url: str, registry: Registry, *, level: bool = False, re
     await rooms.open()
     try:
         kept = {define(cls).name: await _kept(rooms.reads, define(cls)) for cls in READ_MODELS}
+        by_sql = (await rooms.reads.query(TAKINGS, {})).rows
         rows = await everything(rooms.log)
     finally:
         await rooms.close()
@@ -45,7 +47,24 @@ async def must_be_fresh(url: str, registry: Registry, *, level: bool = False, re
             fresh = await _folded(define(cls), registry, rows[: found.position])
             assert found == fresh.get(part, found._replace(rows=[], parked=[])), f"{part} at {found.position}"
             assert not level or found.position == len(rows), f"{part} is at {found.position} of {len(rows)}"
+    _must_be_fresh_by_sql(by_sql, rows, level=level)
     return len(rows)
+
+
+TAKINGS = """
+select position, stand, sold, mark from twofold_checkpoints left join takings on true where name = 'takings' order by stand
+"""
+"""Of one moment, as one statement."""
+
+
+def _must_be_fresh_by_sql(found: Sequence[Sequence[Any]], rows: list[Row], *, level: bool) -> None:
+    position = found[0][0] if found else 0
+    sold: dict[str, list[int]] = {}
+    for row in rows[:position]:
+        sold.setdefault(row[1].removeprefix("stand-"), []).append(row[0])
+    expected = [[position, stand, len(sold[stand]), marked(0, sold[stand])] for stand in sorted(sold)]
+    assert [list(row) for row in found if row[1] is not None] == expected, f"takings at {position}"
+    assert not level or position == len(rows), f"takings is at {position} of {len(rows)}"
 
 
 async def _folded(projection: Projection, registry: Registry, rows: list[Row]) -> dict[str, Kept]:

@@ -91,7 +91,7 @@ async def _rebuilt(store: str, chance: random.Random, rounds: int) -> None:
                 hands[-1].heard.poll(chance.uniform(0, 0.02))
                 hands[-1].kill()
                 await must_be_fresh(store, app.registry)
-        await app.rebuild("stand_view", "drum")
+        await app.rebuild("stand_view", "drum", "takings")
         await app.settle()
         await must_be_fresh(store, app.registry, level=True)
 

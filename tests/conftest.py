@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import asyncpg
+import psutil
 import pytest
 from hypothesis import settings
 
@@ -14,6 +18,10 @@ from tests import postgres_server
 
 settings.register_profile("twofold", deadline=None, derandomize=True, max_examples=100)
 settings.register_profile("campaign", deadline=None, max_examples=2000)
+
+MEMORY = Path("/dev/shm")
+ROOM = 4 << 30
+"""Bytes that must be free in memory, several times what a run writes."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,6 +32,15 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("campaign" if config.getoption("--campaign") else "twofold")
     if not hasattr(config, "workerinput"):  # The controller names the run; workers inherit its environment.
         os.environ["TWOFOLD_TEST_RUN"] = uuid.uuid4().hex
+        _write_into_memory()
+
+
+def _write_into_memory() -> None:
+    """Keep databases and files where an fsync costs nothing, if there is room: tests end processes, and never the machine."""
+    if "TMPDIR" in os.environ or not MEMORY.is_dir():
+        return
+    if min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available) > ROOM:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -32,6 +49,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # What may take long begins first, so that no worker is left alone with it in the end.
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
     if config.getoption("--campaign"):
         return
     long = [item for item in items if item.get_closest_marker("campaign")]

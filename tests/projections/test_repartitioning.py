@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -46,6 +47,7 @@ class Journal(ReadModel):
 REGISTRY = registry_of(Written)
 
 
+@cache
 def group_of(count: int) -> Group:
     cls = stored_as("journal")(type("Journal", (Journal,), {"__module__": __name__}))
     (group,) = groups_of([define(partitioned(count)(cls))])

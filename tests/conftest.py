@@ -9,7 +9,6 @@ import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import asyncpg
 import psutil
 import pytest
 from hypothesis import settings
@@ -74,11 +73,6 @@ def postgres_server_url() -> str:
 @pytest.fixture
 async def postgres_url(postgres_server_url: str) -> AsyncIterator[str]:
     """A store URL with two schemas of its own, one for the log and one for read models; both are dropped at the end."""
-    schema = f"t_{uuid.uuid4().hex[:12]}"
-    sign = "&" if "?" in postgres_server_url else "?"
-    yield f"{postgres_server_url}{sign}schema={schema}&read_schema={schema}_r"
-    connection = await asyncpg.connect(postgres_server_url)
-    try:
-        await connection.execute(f"drop schema if exists {schema}, {schema}_r cascade")
-    finally:
-        await connection.close()
+    url = postgres_server.url_of_own_schemas(postgres_server_url)
+    yield url
+    await postgres_server.drop_schemas_of(url)

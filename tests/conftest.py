@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import AsyncIterator
@@ -17,6 +18,9 @@ from tests import postgres_server
 
 settings.register_profile("twofold", deadline=None, derandomize=True, max_examples=100)
 settings.register_profile("campaign", deadline=None, max_examples=2000)
+
+EVERY_DAY_SECONDS = 600
+"""What a test may take outside of campaigns, also where it has a limit for them: nobody waits an hour for one that hangs."""
 
 MEMORY = Path("/dev/shm")
 ROOM = 4 << 30
@@ -32,6 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # The controller names the run; workers inherit its environment.
         os.environ["TWOFOLD_TEST_RUN"] = uuid.uuid4().hex
         _write_into_memory()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # So a shell starts what runs in the background; processes that tests interrupt would inherit it, and go on.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _write_into_memory() -> None:
@@ -55,6 +62,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     long = [item for item in items if item.get_closest_marker("campaign")]
     config.hook.pytest_deselected(items=long)
     items[:] = [item for item in items if item not in long]
+    for item in items:
+        if (limit := item.get_closest_marker("timeout")) is not None and limit.args[0] > EVERY_DAY_SECONDS:
+            item.add_marker(pytest.mark.timeout(EVERY_DAY_SECONDS), append=False)
 
 
 @pytest.fixture(scope="session")

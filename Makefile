@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
+# Where this keeps Python from keeping what it compiles, each of the hundreds of processes that tests start compiles it all.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format campaign bench clean
 
@@ -35,6 +38,7 @@ bench: $(VENV)/bench-installed  ## print the figures beside their limits and the
 
 clean:  ## remove the environment and everything that was made
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # One environment, made anew when the package's metadata changes. uv does it in seconds where it is installed; plain
 # venv and pip do the same elsewhere. pip comes from outside, because Debian's venv cannot bring its own.

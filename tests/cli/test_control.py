@@ -134,6 +134,8 @@ def test_a_name_that_is_none_is_not_found(bank: Terminal, verb: str) -> None:
 def test_a_worker_does_as_if_it_were_alone_when_no_other_is_there_and_takes_over_from_a_killed_one(
     bank: Terminal,
 ) -> None:
+    path = bank.folder / "app.py"
+    path.write_text(path.read_text().replace('store="sqlite:///bank.db"', 'store="sqlite:///bank.db", lease_seconds=1'))
     with working(bank) as first:
         first.kill()
         first.communicate(timeout=30)

@@ -7,15 +7,14 @@ said to be broken.
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
-import asyncpg
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.postgres_server import in_own_schemas
 from tests.projections.shapes import REGISTRY, Customer, histories, models
 from tests.read_stores import log_of, read_store
 from twofold.errors import FeedBrokenError
@@ -211,16 +210,4 @@ def test_on_postgres_what_the_feed_tells_is_the_table(
     turns: list[str],
     limits: dict[str, int],
 ) -> None:
-    schema = f"t_{uuid.uuid4().hex[:12]}"
-    sign = "&" if "?" in postgres_server_url else "?"
-
-    async def drop() -> None:
-        connection = await asyncpg.connect(postgres_server_url)
-        await connection.execute(f"drop schema if exists {schema} cascade")
-        await connection.close()
-
-    try:
-        url = f"{postgres_server_url}{sign}read_schema={schema}"
-        asyncio.run(_case(url, history, model, turns, limits))
-    finally:
-        asyncio.run(drop())
+    asyncio.run(in_own_schemas(postgres_server_url, lambda url: _case(url, history, model, turns, limits)))

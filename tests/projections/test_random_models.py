@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
-import asyncpg
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.postgres_server import in_own_schemas
 from tests.projections.school import (
     EVENTS,
     REGISTRY,
@@ -192,16 +191,4 @@ def test_postgres_holds_what_a_naive_fold_gives(
     rows_max: int,
     steps: int,
 ) -> None:
-    schema = f"t_{uuid.uuid4().hex[:12]}"
-    sign = "&" if "?" in postgres_server_url else "?"
-    url = f"{postgres_server_url}{sign}read_schema={schema}"
-
-    async def drop() -> None:
-        connection = await asyncpg.connect(postgres_server_url)
-        await connection.execute(f"drop schema if exists {schema} cascade")
-        await connection.close()
-
-    try:
-        asyncio.run(_case(url, history, model, page_max, rows_max, steps))
-    finally:
-        asyncio.run(drop())
+    asyncio.run(in_own_schemas(postgres_server_url, lambda url: _case(url, history, model, page_max, rows_max, steps)))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
-import asyncpg
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.postgres_server import in_own_schemas
 from tests.projections.naive import PLENTY, Naive
 from tests.projections.shapes import EVENTS, REGISTRY, Added, Cancelled, Left, Named, Placed, histories, made_up
 from tests.read_stores import log_of, read_store
@@ -179,16 +178,9 @@ def test_partitions_on_postgres_hold_what_a_naive_fold_gives(
     counts: Sequence[Turn],
     parked_max: int,
 ) -> None:
-    schema = f"t_{uuid.uuid4().hex[:12]}"
-    sign = "&" if "?" in postgres_server_url else "?"
-
-    async def drop() -> None:
-        connection = await asyncpg.connect(postgres_server_url)
-        await connection.execute(f"drop schema if exists {schema} cascade")
-        await connection.close()
-
-    try:
-        url = f"{postgres_server_url}{sign}read_schema={schema}"
-        asyncio.run(_case(read_store(url), history, model, page_max, rows_max, counts, parked_max))
-    finally:
-        asyncio.run(drop())
+    asyncio.run(
+        in_own_schemas(
+            postgres_server_url,
+            lambda url: _case(read_store(url), history, model, page_max, rows_max, counts, parked_max),
+        )
+    )

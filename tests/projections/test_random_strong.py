@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-import uuid
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import asyncpg
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.postgres_server import in_own_schemas
 from tests.projections.naive import Models, Naive
 from tests.projections.shapes import REGISTRY, Customer, histories, models
 from tests.read_stores import new_event
@@ -157,16 +156,4 @@ def test_sqlite_appends_and_holds_what_a_naive_fold_takes(
 def test_postgres_appends_and_holds_what_a_naive_fold_takes(
     postgres_server_url: str, history: History, model: type[ReadModel], sizes: list[int], rows_max: int, every: int
 ) -> None:
-    schema = f"t_{uuid.uuid4().hex[:12]}"
-    sign = "&" if "?" in postgres_server_url else "?"
-
-    async def drop() -> None:
-        connection = await asyncpg.connect(postgres_server_url)
-        await connection.execute(f"drop schema if exists {schema}, {schema}_r cascade")
-        await connection.close()
-
-    try:
-        url = f"{postgres_server_url}{sign}schema={schema}&read_schema={schema}_r"
-        asyncio.run(_case(url, history, model, sizes, rows_max, every))
-    finally:
-        asyncio.run(drop())
+    asyncio.run(in_own_schemas(postgres_server_url, lambda url: _case(url, history, model, sizes, rows_max, every)))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, TypeAlias
 
-import asyncpg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.postgres_server import in_own_schemas
 from tests.read_stores import append, read_store, registry_of
 from twofold.errors import BehindError
 from twofold.messages import Event, Key, evolve, stored_as
@@ -46,6 +46,7 @@ class Journal(ReadModel):
 REGISTRY = registry_of(Written)
 
 
+@cache
 def group_of(count: int) -> Group:
     cls = stored_as("journal")(type("Journal", (Journal,), {"__module__": __name__}))
     (group,) = groups_of([define(partitioned(count)(cls))])
@@ -307,15 +308,4 @@ def test_any_order_of_splitting_and_following_on_sqlite(told: Sequence[Action], 
 def test_any_order_of_splitting_and_following_on_postgres(
     postgres_server_url: str, told: Sequence[Action], page_max: int
 ) -> None:
-    schema = f"t_{uuid.uuid4().hex[:12]}"
-    sign = "&" if "?" in postgres_server_url else "?"
-
-    async def drop() -> None:
-        connection = await asyncpg.connect(postgres_server_url)
-        await connection.execute(f"drop schema if exists {schema} cascade")
-        await connection.close()
-
-    try:
-        asyncio.run(_story(read_store(f"{postgres_server_url}{sign}read_schema={schema}"), told, page_max))
-    finally:
-        asyncio.run(drop())
+    asyncio.run(in_own_schemas(postgres_server_url, lambda url: _story(read_store(url), told, page_max)))

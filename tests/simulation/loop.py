@@ -44,8 +44,12 @@ class Handle(asyncio.TimerHandle):
     def __init__(
         self, when: float, callback: Callable[..., object], args: Any, loop: Loop, context: contextvars.Context | None
     ) -> None:
-        super().__init__(when, callback, args, loop, context or contextvars.copy_context())
-        self.host: Host | None = self._context.get(HOST)  # type: ignore[attr-defined]  # of asyncio.Handle
+        # What its bases set, without their calls: some thousand are made in a run, and a run takes some hundredths of a second.
+        self._when, self._callback, self._args, self._loop = when, callback, args, loop
+        self._context = contextvars.copy_context() if context is None else context
+        self._cancelled = self._scheduled = False
+        self._repr = self._source_traceback = None
+        self.host: Host | None = self._context.get(HOST)
 
 
 class Loop(asyncio.BaseEventLoop):
@@ -82,7 +86,9 @@ class Loop(asyncio.BaseEventLoop):
     def call_later(
         self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: contextvars.Context | None = None
     ) -> Handle:
-        return self.call_at(self._now + delay, callback, *args, context=context)
+        handle = Handle(self._now + delay, callback, args, self, context)
+        heapq.heappush(self._timers, (handle._when, next(self._number), handle))
+        return handle
 
     def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
         # Kept to the end: a task that vanished with its host would otherwise be ended by the garbage collector, anywhere.
@@ -127,7 +133,8 @@ class Loop(asyncio.BaseEventLoop):
                 raise StuckError(f"nothing will ever happen again, at {self._now:.3f} s")
             when, _, handle = heapq.heappop(self._timers)
             if not handle.cancelled():
-                self._now = max(self._now, when)
+                if when > self._now:
+                    self._now = when
                 self._soon.append(handle)
         handle = self._soon.popleft()
         host = handle.host

@@ -34,9 +34,15 @@ class Line:
     """Carries calls. What has reached the database is done there, whatever becomes of the caller."""
 
     def __init__(
-        self, weather: Weather, chance: Random, quick_seconds: float, tell: Callable[..., None] = lambda *what: None
+        self,
+        weather: Weather,
+        chance: Random,
+        quick_seconds: float,
+        tell: Callable[..., None] = lambda *what: None,
+        loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.get_running_loop,
     ) -> None:
         self._weather, self._chance, self._quick_seconds, self._tell = weather, chance, quick_seconds, tell
+        self._loop = loop
         self._under_way: dict[asyncio.Future[Any], None] = {}
         self._connection = 0
         self._is_cut = False
@@ -60,7 +66,7 @@ class Line:
         Raises what it raises; ``StoreUnavailableError`` when it was not done; when it was done, but the answer was
         lost, the same or, where the port says ``unknown``, ``OutcomeUnknownError``.
         """
-        loop = asyncio.get_running_loop()
+        loop = self._loop()
         if isinstance(loop, Loop) and loop.over:
             raise asyncio.CancelledError
         answer: asyncio.Future[T] = loop.create_future()
@@ -90,9 +96,7 @@ class Line:
                 told = StoreUnavailableError(f"{what} was not heard of", reason="away")
                 given = OutcomeUnknownError(f"{what} was not heard of") if unknown else told
         self._tell(what, given)
-        asyncio.get_running_loop().call_later(
-            self._seconds(), self._answer, answer, connection, given, context=_elsewhere()
-        )
+        self._loop().call_later(self._seconds(), self._answer, answer, connection, given, context=_elsewhere())
 
     def _answer(self, answer: asyncio.Future[T], connection: int, given: Any) -> None:
         if connection == self._connection:

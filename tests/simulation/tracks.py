@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from tests.simulation.expected import JOURNALLED, Model, Skipped
-from tests.simulation.facts import Facts, must
+from tests.simulation.facts import Facts, WrongError, must
 from tests.simulation.read_models import CODES, PARTS, Code
 from tests.simulation.reads import SharedReads
 from tests.simulation.watch import By
@@ -214,11 +214,13 @@ class Tracks:
         kept = self._reads.kept
         must(table in kept.tables.rows, f"there is no table {table}")
         rows = {key: msgspec.json.decode(row) for key, row in kept.tables.rows[table].items()}
-        must(rows == model.rows, difference(table, at, rows, model.rows))
+        if rows != model.rows:
+            raise WrongError(difference(table, at, rows, model.rows))
         letters: dict[Any, Any] = {
             msgspec.json.decode(key): positions for (name, key), positions in kept.letters.items() if name == table
         }
-        must(letters == model.letters, difference(f"letters of {table}", at, letters, model.letters))
+        if letters != model.letters:
+            raise WrongError(difference(f"letters of {table}", at, letters, model.letters))
         parked = {msgspec.json.decode(key) for name, key in kept.parked if name == table}
         must(parked == model.letters.keys(), f"of {table}, {parked} are parked instead of {[*model.letters]}")
 

@@ -7,6 +7,7 @@ import contextvars
 import hashlib
 from collections import deque
 from collections.abc import Coroutine
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -49,7 +50,8 @@ class World:
 
     def line(self, host: str, quick_seconds: float) -> Line:
         """From a host to a database, so long at most when nothing is in the way."""
-        return Line(self.weather, self.chance, quick_seconds, lambda what, given: self.tell(host, what, given))
+        # The loop is told, because asyncio asks the system for the process each time that it is asked for the loop.
+        return Line(self.weather, self.chance, quick_seconds, partial(self.tell, host), loop=lambda: self.loop)
 
     def tell(self, host: str, what: str, given: object = "") -> None:
         """Note what happens."""

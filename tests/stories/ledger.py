@@ -129,9 +129,9 @@ async def agreeing(query: Agreeing, read: Reader) -> int:
 
 
 def bank(store: str, *, background: bool = True) -> App:
-    """The whole app."""
-    answerers = balances, balance_of, agreeing, sum_of_all
-    return App(Account, transfer, Balance, Follower, *answerers, store=store, background=background)
+    """The whole app. Whoever comes after one that was killed waits for the end of its lease, so that it is a short one."""
+    parts = Account, transfer, Balance, Follower, balances, balance_of, agreeing, sum_of_all
+    return App(*parts, store=store, background=background, lease_seconds=0.4)
 
 
 def without_balances(store: str) -> App:

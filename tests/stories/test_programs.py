@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-import uuid
 
-import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.postgres_server import drop_schemas_of, url_of_own_schemas
 from tests.stories.programs.machine import Program
 from tests.stories.programs.stages import Stage, database_stage, memory_stage
 
@@ -33,19 +32,12 @@ class Everywhere(InMemoryAndOnSqlite):
     server: str
 
     def opens(self) -> list[Stage]:
-        self.schema = f"t_{uuid.uuid4().hex[:12]}"
-        sign = "&" if "?" in self.server else "?"
-        url = f"{self.server}{sign}schema={self.schema}&read_schema={self.schema}_r"
-        return [*super().opens(), database_stage("postgres", url)]
+        self.url = url_of_own_schemas(self.server)
+        return [*super().opens(), database_stage("postgres", self.url)]
 
     def teardown(self) -> None:
         super().teardown()
-        asyncio.run(self._drop())
-
-    async def _drop(self) -> None:
-        connection = await asyncpg.connect(self.server)
-        await connection.execute(f"drop schema if exists {self.schema}, {self.schema}_r cascade")
-        await connection.close()
+        asyncio.run(drop_schemas_of(self.url))
 
 
 def run(program: type[Program], *, examples: int, steps: int) -> None:

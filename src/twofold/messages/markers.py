@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from functools import lru_cache
 from typing import Annotated, TypeVar, get_args, get_origin, get_type_hints
 
 from twofold.errors import DefinitionError
@@ -37,9 +39,11 @@ Searchable = Annotated[T, SEARCHABLE]
 """A text, or list of texts, of a read model whose words ``matches(table, :text)`` finds by their beginnings."""
 
 
-def hints(thing: object) -> dict[str, object]:
+@lru_cache(maxsize=1024)
+def hints(thing: Hashable) -> Mapping[str, object]:
     """The annotations of a class or function, with their marks.
 
+    They are kept, because an app asks for those of each class several times, and each time every one would be compiled.
     Raises ``DefinitionError`` where a name in them cannot be found.
     """
     try:

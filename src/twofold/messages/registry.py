@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
@@ -142,10 +143,11 @@ def _by_name(classes: Iterable[type[M]]) -> dict[str, type[M]]:
             raise DefinitionError(
                 f"Two types under the name {name_of(cls)}", other, cls, remedy="Give one another name: @stored_as."
             )
-        _must_be_json(cls)
+        _must_be_json(cls)  # type: ignore[arg-type]  # A class is hashable, whatever its instances are.
     return found
 
 
+@lru_cache(maxsize=1024)  # Every app of a program asks it of the same classes.
 def _must_be_json(cls: type) -> None:
     try:
         decoder(cls)

@@ -33,7 +33,7 @@ SEEDS: dict[str, int] = {
     "notes_over_what_others_noted": 7,
     "nothing_to_build_is_never_done": 94,
     "old_code_goes_on_after_a_switch": 65,
-    "old_head_contradicts": 7,
+    "old_head_contradicts": 29,
     "old_letters_in_a_new_table": 67,
     "other_code_may_come_in_between": 460,
     "own_events_left_out": 1,

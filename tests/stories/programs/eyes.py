@@ -11,11 +11,13 @@ from tests.projections.shapes import Customer, Placed, made_up
 from twofold.projections import ReadModel, define
 from twofold.projections.generations import Generation, numbered, subscription_of
 from twofold.projections.parking import Letter, Parked
+from twofold.projections.table import Table
 from twofold.rooms import Rooms
 from twofold.store.port import Row
 from twofold.subscriptions import Checkpoint, Note
 
 NARROW, WIDE = (made_up({Placed: 2}, always=False, group=False, wide=wide) for wide in (False, True))
+TABLES: Mapping[type[ReadModel], Table] = {cls: define(cls).table for cls in (Customer, NARROW, WIDE)}
 
 
 class SeenTable(msgspec.Struct):
@@ -89,6 +91,6 @@ async def look(rooms: Rooms, subscriptions: Sequence[str], read_models: Sequence
 
 
 async def _rows(rooms: Rooms, name: str, definition: str) -> dict[str, bytes]:
-    table: Any = define(SeenTable(definition, {}, {}).cls).table
-    rows = await rooms.reads.select(msgspec.structs.replace(table, name=name), "", {})
+    table = TABLES[SeenTable(definition, {}, {}).cls]
+    rows: Any = await rooms.reads.select(msgspec.structs.replace(table, name=name), "", {})
     return {key: msgspec.json.encode(row) for key, row in sorted((row.id, row) for row in rows)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -32,12 +32,20 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
         "lock_timeout": "5s",
         "statement_timeout": "30s",
         "idle_in_transaction_session_timeout": "60s",
+        "transaction_timeout": "120s",
         "jit": "off",
     }
 )
-"""What every connection of ours starts with, whatever the defaults of the database or the role are."""
+"""What every connection of ours starts with, whatever the defaults of the database or the role are.
 
-_SET = "select set_config(s.name, s.value, true) from unnest($1::text[], $2::text[]) s(name, value)"
+A process that is frozen keeps its locks until its transaction is ended for it. Where it had prepared a statement and not yet run it,
+the server does not call it idle: only ``transaction_timeout`` ends that.
+"""
+
+NEWER: Mapping[str, int] = MappingProxyType({"transaction_timeout": 17})
+"""The version of PostgreSQL that brought a setting: older ones refuse its name."""
+
+_SET = "select set_config(s.name, s.value, $3) from unnest($1::text[], $2::text[]) s(name, value)"
 
 
 def quoted(name: str) -> str:
@@ -130,6 +138,15 @@ class Connections:
 
     async def _watch(self, connection: Connection) -> None:
         connection.add_termination_listener(self._lost)
+        if not self.address.through_pooler:
+            await self._set(connection, NEWER, for_transaction=False)
+
+    async def _set(self, connection: Connection, names: Collection[str], *, for_transaction: bool) -> None:
+        """Set those of these that the server knows."""
+        version = connection.get_server_version().major
+        known = {name: self._settings[name] for name in names if version >= NEWER.get(name, 0)}
+        if known:
+            await connection.execute(_SET, list(known), list(known.values()), for_transaction)
 
     def _lost(self, _: Connection) -> None:
         self.losses += 1
@@ -142,7 +159,7 @@ class Connections:
             connection.transaction(isolation=isolation, readonly=read_only),
         ):
             if self.address.through_pooler:
-                await connection.execute(_SET, list(self._settings), list(self._settings.values()))
+                await self._set(connection, self._settings, for_transaction=True)
             yield connection
 
     @asynccontextmanager
@@ -176,5 +193,5 @@ class Connections:
             "command_timeout": ANSWER_SECONDS,
             "statement_cache_size": 0 if pooler else 200,
             "max_cached_statement_lifetime": 0,
-            "server_settings": None if pooler else self._settings,
+            "server_settings": None if pooler else {k: v for k, v in self._settings.items() if k not in NEWER},
         }

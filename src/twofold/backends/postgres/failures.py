@@ -65,6 +65,11 @@ def append_failure(error: BaseException, where: object) -> StoreError:
     return OutcomeUnknownError(f"The connection broke during an append ({where}): {_short(error)}")
 
 
+def is_farewell(error: asyncpg.PostgresError) -> bool:
+    """Whether it is the last that the server says on this connection, whatever it says."""
+    return _severity(error) in ("FATAL", "PANIC")
+
+
 def _said_by_server(error: asyncpg.PostgresError, where: object) -> StoreError:
     state = _state(error)
     fact = f"{_short(error)} ({where}, SQLSTATE {state})"
@@ -74,7 +79,7 @@ def _said_by_server(error: asyncpg.PostgresError, where: object) -> StoreError:
     if state[:2] in _REFUSALS:
         reason, remedy = _REFUSALS[state[:2]]
         return StoreRefusedError(fact, reason=reason, remedy=remedy or str(getattr(error, "hint", "")))
-    if state[:2] in ("08", "57") or _severity(error) in ("FATAL", "PANIC"):
+    if state[:2] in ("08", "57") or is_farewell(error):
         return StoreUnavailableError(fact, reason="away", remedy=_BACK)
     return StoreError(fact, remedy="See the server's log.")
 

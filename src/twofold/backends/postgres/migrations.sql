@@ -15,7 +15,7 @@ select number, name, checksum from migrations order by number;
 
 -- name: wait_as_long_as_it_takes
 -- Another process may be building an index of hours.
-select set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true);
+select set_config(name, '0', true) from pg_settings where name in ('lock_timeout', 'statement_timeout', 'transaction_timeout');
 
 -- name: lock
 -- Two integers, so that it cannot meet an application's own bigint keys; the first says that it is ours.

@@ -10,7 +10,7 @@ import asyncpg
 from asyncpg.pgproto.pgproto import UUID as DriversUUID  # noqa: N811 - not the one everybody knows
 
 from twofold.backends.postgres.connection import Connections
-from twofold.backends.postgres.failures import failure
+from twofold.backends.postgres.failures import failure, is_farewell
 from twofold.backends.postgres.lanes import Lanes
 from twofold.backends.postgres.spelling import Spelling
 from twofold.errors import QueryError, StoreUnavailableError, TwofoldError
@@ -35,6 +35,7 @@ class Questions:
             "application_name": "twofold questions",
             "default_transaction_read_only": "on",
             "statement_timeout": f"{timeout_seconds * 1000:.0f}",
+            "transaction_timeout": "0",
         }
         self._connections = Connections(url, schema, size_max=pool_max, settings=settings)
         self._lanes = Lanes(self._connections, count_max=pool_max)
@@ -104,7 +105,7 @@ class Questions:
 
 def of_the_server(error: asyncpg.PostgresError) -> bool:
     """Whether an error speaks of the server, not of the statement."""
-    return (error.sqlstate or "")[:2] in _OF_THE_SERVER
+    return (error.sqlstate or "")[:2] in _OF_THE_SERVER or is_farewell(error)
 
 
 async def secret_of(questions: Questions) -> bytes:

@@ -8,8 +8,12 @@ select pg_advisory_xact_lock(20210527, hashtext('reads ' || $1));
 -- name: wait_as_long_as_it_takes
 -- An index on a large table takes its time. And rows may be lost in a crash, but not the tables: whoever runs through
 -- one would never make them again.
-select set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true),
-       set_config('synchronous_commit', 'on', true);
+select set_config(name, case name when 'synchronous_commit' then 'on' else '0' end, true) from pg_settings
+where name in ('lock_timeout', 'statement_timeout', 'transaction_timeout', 'synchronous_commit');
+
+-- name: take_long
+-- To look at all rows takes its time, and keeps nobody waiting. Servers before 17 have no such limit.
+select set_config(name, '0', true) from pg_settings where name = 'transaction_timeout';
 
 -- name: create_schema
 create schema if not exists {schema};

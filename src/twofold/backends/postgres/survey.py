@@ -11,12 +11,16 @@ from twofold.backends.postgres.parked import parked_of, skipped_of
 from twofold.backends.postgres.tables import statements
 from twofold.projections.port import Survey, Take
 from twofold.projections.table import Table
+from twofold.store.pages import load_page
+
+_SQL = load_page("twofold.backends.postgres", "reads.sql")
 
 ROWS_AT_ONCE = 5000
 
 
 async def survey(connection: Connection, table: Table, beside: Sequence[str], take: Take) -> Survey:
     """To be called in a transaction that sees one moment."""
+    await connection.execute(_SQL["take_long"])
     checkpoints = await PostgresRows(connection).checkpoints([table.subscription])
     parked, skipped = await parked_of(connection, beside), await skipped_of(connection, beside)
     async for rows in rows_of(connection, table):

@@ -11,7 +11,7 @@ from twofold.projections import Advance, ReadStore
 from twofold.rooms import LeasedReads
 from twofold.subscriptions import Checkpoint, Leases, Report, Wish
 
-LONG, OVER = 3600.0, -1.0
+LONG, SHORT, OVER = 3600.0, 60.0, -1.0
 
 
 @pytest.fixture
@@ -72,6 +72,18 @@ async def test_whoever_signs_out_gives_everything_back_and_is_gone(leases: Lease
 
 async def test_a_worker_that_has_not_signed_in_time_is_not_counted(leases: Leases) -> None:
     assert (await leases.sign("one", ["a"], [], seconds=OVER)).workers == {}
+
+
+async def test_after_the_clock_was_set_back_nobody_seems_to_live_or_hold_anything_for_longer_than_others(
+    leases: Leases,
+) -> None:
+    await leases.sign("gone", ["a"], [], seconds=LONG)
+    await leases.take("gone", ["a"], seconds=LONG)
+    board = await leases.sign("two", ["a"], [], seconds=SHORT)
+    assert (board.holder("a"), set(board.workers)) == ("gone", {"gone", "two"})
+    assert 0 < board.leases["a"].left_seconds <= SHORT
+    board = await leases.sign("two", ["a"], [], seconds=OVER)
+    assert (board.holder("a"), set(board.workers)) == (None, set())
 
 
 async def test_taking_fences_whoever_runs_it(reads: ReadStore, leases: Leases) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.projections.shapes import EVENTS, Added, Placed, Renumbered, made_up
+from tests.projections.shapes import EVENTS, Added, Named, Placed, Renumbered, made_up
 from tests.read_stores import log_of, registry_of
-from twofold.messages import Event
+from twofold.messages import Event, Indexed, Key, evolve, stored_as
 from twofold.projections import Projector, ReadModel, Table, define, groups_of
 from twofold.projections.generations import Generation
 from twofold.projections.rebuild import Rebuild
@@ -68,6 +68,37 @@ async def test_a_row_that_cannot_move_is_parked_from_there_on_and_no_earlier(
     )
     assert {"1", "2"} <= (await kept.rows()).keys()
     assert await kept.parked() == {'"1"': 4}
+
+
+@pytest.mark.parametrize("unlucky", [[], [("o-9", Placed(customer="z")), ("c-9", Named(name="z"))]])
+async def test_what_fails_only_because_a_row_seemed_to_move_is_not_parked(unlucky: list[tuple[str, Event]]) -> None:
+    """The row cannot move to the key of another, which is only seen in the end; until then the event seems to be for both."""
+
+    @stored_as("made_up")
+    class Orders(ReadModel):
+        id: Key[str]
+        customer: Indexed[str] = ""
+
+        @evolve
+        def was_placed(self, event: Placed) -> None:
+            self.customer = event.customer
+
+        @evolve(moves=True)
+        def was_renumbered(self, event: Renumbered) -> None:
+            self.id = event.to
+
+        @evolve(where="customer", key=lambda event: event.name)
+        def was_named(self, event: Named) -> None:
+            if self.id != "1":
+                raise ValueError("only the first")
+
+    orders, reads = define(Orders), MemoryReads()
+    begun = [*unlucky, ("o-2", Placed(customer="b")), ("o-1", Placed(customer="a"))]
+    log = await log_of([*begun, ("o-1", Renumbered(to="2")), ("c-1", Named(name="a"))])
+    await reads.install([orders.table])
+    engine = Engine(log, registry_of(*EVENTS), Projector(reads, [orders], parked_max=10), page_max=len(begun))
+    await engine.settle()
+    assert [each.key for each in await reads.parked([orders.name])] == ['"9"'] * (len(unlucky) > 0) + ['"1"']
 
 
 @pytest.mark.parametrize("page_max", [1, 2, 3, 100])

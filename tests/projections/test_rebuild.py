@@ -19,7 +19,6 @@ from twofold.projections.dead_letters import DeadLetters
 from twofold.projections.filling import Progress
 from twofold.projections.generations import Generation, Switch, in_generation, numbered
 from twofold.projections.parking import Letter
-from twofold.projections.port import Advance
 from twofold.projections.rebuild import Rebuild
 from twofold.subscriptions import Engine
 from twofold.testing.memory import MemoryLog
@@ -459,30 +458,6 @@ async def test_beside_appends_nothing_is_left_for_later_that_would_keep_them_wai
     await bench.reads.enter(Generation("families", 2, "code", "building", ("families",)), [table])
     # On SQLite a strong table stands in the log's own file.
     assert await indexes(bench, url, "families__2") == (1 if url.startswith("postgres") else 5)
-
-
-async def test_an_event_that_cannot_be_folded_lets_only_its_page_be_written_as_live_ones_are(bench: Bench) -> None:
-    await bench.fill(rounds=100)
-    broken = families("child 60")
-    live = await bench.live(broken)
-    await live.settle()
-    expected = await bench.told(broken)
-    saved: list[tuple[int, int]] = []
-    save = bench.reads.save
-
-    async def noted(advances: Sequence[Advance]) -> list[bool]:
-        saved.extend((advance.start.position, advance.end.position) for advance in advances)
-        return await save(advances)
-
-    bench.reads.save = noted  # type: ignore[method-assign]
-    rebuild = await bench.rebuild(broken, parked_max=5)
-    await rebuild.catch_up()
-    await rebuild.switch(1)
-    assert await bench.told(broken) == expected
-    before, page, after = saved
-    assert before[0] == 0
-    assert page == (before[1], before[1] + 7)
-    assert after == (page[1], (await bench.log.head()).position)
 
 
 @pytest.mark.parametrize("is_busy", [True, False])

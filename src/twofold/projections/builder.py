@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from twofold.errors import FoldError, StoreRefusedError
@@ -9,6 +10,7 @@ from twofold.projections.folding import Folding, SpoiledError
 from twofold.projections.group import Group
 from twofold.projections.hoard import Hoard
 from twofold.projections.lot import Lot, count_parked
+from twofold.projections.parking import Parking
 from twofold.projections.port import Advance, ReadStore
 from twofold.projections.projector import Projector
 from twofold.subscriptions import Advanced, Checkpoint, Delivery, Fenced, Note, Outcome
@@ -27,8 +29,11 @@ EVENTS_MAX = 1_000_000
 class Builder:
     """Fills the tables of one group. What it has not written yet is lost with it, and folded again from the checkpoint.
 
-    An event that cannot be folded, or a row that the database refuses, spoils the step in hand, which is done again: the page
-    with the event, or the stretch with the row, as live events are, parking at most ``parked_max`` keys of each read model.
+    A key that cannot take an event is parked in memory, as live folds do it, at most ``parked_max`` of each read model. The first
+    event of each type that leaves a row half changed spoils the step in hand, which is done again. So do an event for which
+    nothing can be parked and a row that the database refuses: then the page with the event, or the stretch with the row, is folded
+    and written as live events are.
+
     While others are at work (``is_busy``) the steps are small. ``renewed`` gives the group again, with the letters that are left
     out now: a crash may have taken back some.
     """
@@ -52,7 +57,7 @@ class Builder:
         self._folding = Folding(group.projections, rows_max=rows_max * len(group.projections))
         self._lot = Lot(reads, group.projections, parked_max=parked_max)
         self._careful_until = 0
-        self._unfoldable: set[int] = set()
+        self._failed = Counter[int]()
 
     @property
     def interests(self) -> Mapping[str, frozenset[str]]:
@@ -93,6 +98,9 @@ class Builder:
         advance = self._hoard.advance
         if advance is None:
             return True
+        if not await self._lot.fits(advance.parked):
+            self._begin_again(careful_until=advance.end.position)
+            return False
         try:
             (saved,) = await self._reads.save([advance])
         except StoreRefusedError:
@@ -113,13 +121,19 @@ class Builder:
             return Fenced()
         if delivery.start.position < self._careful_until or self._is_unfoldable(delivery):
             return await self._take_carefully(delivery)
+        parking = Parking(self._lot.has_room_for, [])
         try:
             page, changes = await self._folding.changed(
-                self._hoard, self._group, delivery.events, self._lot.of(self._group), are_kept=False
+                self._hoard,
+                self._group,
+                delivery.events,
+                self._lot.of(self._group),
+                parking=parking,
+                are_kept=False,
             )
         except FoldError as failed:
             self._begin_again()
-            self._unfoldable.add(failed.position)
+            self._failed[failed.position] += 1
             return Fenced()
         except SpoiledError:
             self._begin_again(careful_until=delivery.end.position)
@@ -128,7 +142,9 @@ class Builder:
             self._begin_again()
             raise
         letters = page.letters if page.parks else ()
-        self._hoard.add(Advance(delivery.name, delivery.start, delivery.end, changes, letters=letters), page)
+        advance = Advance(delivery.name, delivery.start, delivery.end, changes, parked=parking.new, letters=letters)
+        self._hoard.add(advance, page)
+        self._lot.add(self._group, parking.new)
         self._folding.keep(page)
         self._events += len(delivery.events)
         return Advanced()
@@ -142,12 +158,13 @@ class Builder:
         await careful.resume([self._group.name])
         (outcome,) = await careful.deliver([delivery])
         if isinstance(outcome, Advanced):
-            self._unfoldable = {each for each in self._unfoldable if each > delivery.end.position}
             await self._lot.read([self._group])
         return outcome
 
     def _is_unfoldable(self, delivery: Delivery) -> bool:
-        return any(delivery.start.position < each <= delivery.end.position for each in self._unfoldable)
+        """Whether it has an event that could not be folded even over rows that are copied before it."""
+        within = range(delivery.start.position + 1, delivery.end.position + 1)
+        return any(times > 1 and position in within for position, times in self._failed.items())
 
     def _begin_again(self, *, careful_until: int = 0) -> None:
         """Forget what was not written: the checkpoint says where to go on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from twofold.errors import FoldError
@@ -20,19 +20,22 @@ class Fold:
 
     ``rows`` are those that the database has, put there by the caller before ``take``; they are changed by it. ``before``
     are copies of them as they were, where somebody wants to know. With ``owns`` it is about the rows of these keys alone.
+    ``park`` is asked whether a key that cannot take an event is parked; otherwise the fold ends there. Before events of types
+    that are ``doubted`` rows are copied: such a fold has failed before, and may leave them half changed.
     """
 
     def __init__(self, projection: Projection, parked: Since | None = None, owns: Owns | None = None) -> None:
         self.projection = projection
         self.parked: Since = parked or {}
         self.owns = owns
-        self.failing: list[FoldError] | None = None
+        self.park: Callable[[FoldError], bool] = _never
+        self.doubted: set[str] = set()
         self.letters: dict[tuple[Key, int], None] = {}
         self.skipped: Collection[tuple[Key, int]] = ()
         self.touches: list[Touch] = []
         self.keys: set[Key] = set()
         self.wheres: set[Where] = set()
-        self.moved_to: list[Key] = []
+        self.moved_to: dict[Key, int] = {}
         self.rows: dict[Key, Any] = {}
         self.before: dict[Key, Any] | None = None
         self._changed: dict[Key, Any] = {}
@@ -72,33 +75,70 @@ class Fold:
     def take(self, touches: Iterable[Touch]) -> None:
         """Fold these, in order.
 
-        Raises ``FoldError`` where a fold raises, and where an event begins a row without setting its required columns;
-        the rows are spoiled then. Where errors are gathered (``failing``) it goes on without the key instead.
+        Raises ``FoldError`` where a fold raises, and where an event begins a row without setting its required columns, unless
+        the key is parked for it; the rows are spoiled then.
         """
-        changed, projection = self._changed, self.projection
+        left = iter(touches)
+        while self._parks_one(self.passing(left) if self.parked or self.skipped else left):
+            pass
+
+    def _parks_one(self, touches: Iterable[Touch]) -> bool:
+        """Fold up to the first event that a key is parked for. Whether there was one; the touches behind it are left."""
+        changed, projection, doubted = self._changed, self.projection, self.doubted
         get, get_changed = self.rows.get, changed.get
         for key, step, subject, recorded in touches:
+            row = get_changed(key)
+            if row is None and key not in changed:
+                row = get(key)
+            undo = self._undoing(key, row) if row is None or (doubted and recorded.type in doubted) else None
             try:
-                row = get_changed(key)
                 if row is None:
-                    row = None if key in changed else get(key)
-                    if row is None:
-                        self._begin(key, step, subject, recorded)
-                        continue
-                    changed[key] = row
+                    self._begin(key, step, subject, recorded)
+                    continue
+                changed[key] = row
                 said = step.function(row, subject)
                 if said is not None and not self._stays(key, row, said, recorded.position):
                     continue
                 if step.gives:
                     own_documents(projection, row, recorded.event, step.gives)
-            except Exception as error:  # Folds are the user's: whatever they raise is the reason.
+            except Exception as error:  # noqa: BLE001 - folds are the user's: whatever they raise is the reason
                 failed = projection.error(recorded, key, error)
-                if self.failing is None:
-                    raise failed from error
                 failed.__cause__ = error
-                self.failing.append(failed)
-                self.parked = {**self.parked, key: recorded.position}
-                changed.pop(key, None)  # It is half changed, and what is wrong with it has been said.
+                self._park(failed, undo)
+                return True
+        return False
+
+    def _undoing(self, key: Key, row: Any) -> Callable[[], None]:
+        """What makes undone whatever an event does to a row that does not move."""
+        was_changed = key in self._changed
+        before = self.projection.copied(row) if row is not None else None
+
+        def undo() -> None:
+            if before is not None:
+                self.projection.restore(row, before)
+            if was_changed:
+                self._changed[key] = row
+            else:
+                self._changed.pop(key, None)
+
+        return undo
+
+    def _park(self, failed: FoldError, undo: Callable[[], None] | None) -> None:
+        """Go on without the key, as if it had been parked from this event on. ``FoldError`` where that cannot be."""
+        if undo is None:
+            self.doubted.add(failed.event_type)
+        if undo is None or self._was_touched_before(failed) or not self.park(failed):
+            raise failed from failed.__cause__
+        undo()
+        self.parked = {**self.parked, failed.key: failed.position}
+        self.letters[failed.key, failed.position] = None
+        self._keep_fan_outs({failed.key: failed.position})
+
+    def _was_touched_before(self, failed: FoldError) -> bool:
+        """Whether the same event has touched the row already, or moved it here: that is not undone."""
+        key, position = failed.key, failed.position
+        times = sum(touch[0] == key and touch[3].position == position for touch in self.touches)
+        return times > 1 or self.moved_to.get(key) == position
 
     def passing(self, touches: Iterable[Touch]) -> Iterator[Touch]:
         """The touches of keys that take events, without skipped ones; those of parked keys are kept as letters."""
@@ -113,11 +153,14 @@ class Fold:
 
     def keep_fan_outs(self) -> None:
         """Let each parked key keep every event for all rows that hold a value: what it will hold then is not known yet."""
-        for where, _, _, recorded in self.touches:
-            if type(where) is Where:
-                for key, since in self.parked.items():
-                    if recorded.position >= since:
-                        self.letters[key, recorded.position] = None
+        self._keep_fan_outs(self.parked)
+
+    def _keep_fan_outs(self, parked: Since) -> None:
+        positions = (
+            [recorded.position for where, _, _, recorded in self.touches if type(where) is Where] if self.wheres else []
+        )
+        for key, since in parked.items():
+            self.letters.update(((key, position), None) for position in positions if position >= since)
 
     def looked_up(self, key: Key, position: int) -> Any:
         """The row as it is now, for the fold of another. ``LookupError`` where it is parked: nobody knows how it is."""
@@ -129,6 +172,11 @@ class Fold:
         """Whether a key takes no event at this position: it may only be parked from a later one on."""
         return position >= self.parked.get(key, position + 1)
 
+    def awake(self, keys: Collection[Key]) -> set[Key]:
+        """Those of some keys that may take one of the events: rows of the others are not needed."""
+        first = min((recorded.position for _, _, _, recorded in self.touches[:1]), default=0)
+        return {key for key in keys if not self._is_parked(key, first)}
+
     def current(self, key: Key) -> Any:
         """The row as it is now, after what has been taken; None if there is none."""
         return self._changed[key] if key in self._changed else self.rows.get(key)
@@ -136,7 +184,7 @@ class Fold:
     @property
     def assumed(self) -> set[Key]:
         """Keys that rows moved to and that were not looked for: assumed to be free, to be seen when the page is done."""
-        return set(self.moved_to) - self.keys - self.rows.keys()
+        return self.moved_to.keys() - self.keys - self.rows.keys()
 
     @property
     def changes(self) -> Changes:
@@ -191,7 +239,7 @@ class Fold:
             raise ValueError(f"there is a row with the key {new} already")
         if self._is_parked(new, position):
             raise ValueError(f"the key {new} is parked")
-        self.moved_to.append(new)
+        self.moved_to[new] = position
         self._changed[key] = None
         self._changed[new] = row
 
@@ -199,6 +247,10 @@ class Fold:
         recorded = next(recorded for each, _, _, recorded in self.touches if each == key or isinstance(each, Where))
         moved = ValueError(f"the fold changed the key to {self.projection.row_key(row)}; say @evolve(moves=True)")
         return self.projection.error(recorded, key, moved)
+
+
+def _never(error: FoldError) -> bool:
+    return False
 
 
 def own_documents(projection: Projection, row: Any, giver: Any, gives: Sequence[str]) -> None:

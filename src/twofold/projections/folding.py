@@ -10,7 +10,7 @@ from twofold.errors import FoldError
 from twofold.messages import Event, Recorded
 from twofold.projections.fold import Fold
 from twofold.projections.group import Group, Page
-from twofold.projections.parking import Since
+from twofold.projections.parking import Parking, Since
 from twofold.projections.port import Loading
 from twofold.projections.projection import Projection
 from twofold.projections.shelf import Shelf
@@ -32,6 +32,7 @@ class Folding:
         self._shelves: dict[str, Shelf[Key, Any]] = {
             each.name: Shelf(rows_max // len(projections)) for each in projections
         }
+        self._doubted: Mapping[str, set[str]] = {each.name: set() for each in projections}
 
     async def changed(
         self,
@@ -40,43 +41,39 @@ class Folding:
         events: Sequence[Recorded[Event]],
         parked: Mapping[str, Since] = MappingProxyType({}),
         *,
+        parking: Parking | None = None,
         are_kept: bool = True,
     ) -> tuple[Page, Sequence[Changes]]:
         """What a page makes of the rows. ``FoldError`` for an event that cannot be folded: then ``forget`` the group.
+
+        With ``parking``, keys are parked instead, but for the first event of each type that may leave a row half changed: from
+        then on rows are copied before such events.
 
         A row that moves to where one stands is only seen in the end; then all of it is folded again. Where ``rows`` gives
         away what it has, instead of what is kept somewhere else, ``SpoiledError`` is raised for that.
         """
         taken: dict[type[Any], set[Key]] = {}
+        known = len(parking.new) if parking is not None else 0
         while True:
             page = group.page(events, parked)
             for cls, keys in taken.items():
                 page.folds[cls].keys |= keys
-            await self._load_all(rows, page)
+            if parking is not None:
+                del parking.new[known:]  # What was parked by a fold in vain.
+                page.let_park(parking.park, self._doubted)
             for fold in page.folds.values():
+                await self._load(rows, fold)
                 if fold.projection.name in self._followed:
                     fold.remember()
-            changes = page.fold()
+            changes, failed = _folded(page)
             taken = {cls: keys for cls, fold in page.folds.items() if (keys := await _there(rows, fold))}
+            if not taken and failed is not None:
+                raise failed
             if not taken:
                 return page, changes
             self.forget(group)
             if not are_kept:
                 raise SpoiledError
-
-    async def failing(
-        self, rows: Loading, group: Group, events: Sequence[Recorded[Event]], parked: Mapping[str, Since]
-    ) -> Sequence[FoldError]:
-        """What a page cannot be folded into (``Page.errors``), over rows that are loaded for it and forgotten."""
-        page = group.page(events, parked)
-        await self._load_all(rows, page)
-        found = page.errors()
-        self.forget(group)
-        return found
-
-    async def _load_all(self, rows: Loading, page: Page) -> None:
-        for fold in page.folds.values():
-            await self._load(rows, fold)
 
     def keep(self, page: Page) -> None:
         """Remember what became of the rows of a page. To be called when the database has it."""
@@ -91,6 +88,8 @@ class Folding:
     async def _load(self, rows: Loading, fold: Fold) -> None:
         projection = fold.projection
         found, missing = self._shelves[projection.name].find(fold.keys)
+        if fold.parked:
+            missing = fold.awake(missing)
         fold.rows.update(found)
         if missing:
             fold.refuse_misfits(missing)
@@ -101,6 +100,14 @@ class Folding:
             for row in await rows.find(projection.table, column, values):
                 if fold.owns is None or fold.owns(projection.row_key(row)):
                     fold.rows.setdefault(projection.row_key(row), row)
+
+
+def _folded(page: Page) -> tuple[Sequence[Changes], FoldError | None]:
+    """What becomes of the rows, or the error that ends it, which may be due to what was assumed."""
+    try:
+        return page.fold(), None
+    except FoldError as failed:
+        return (), failed
 
 
 async def _there(rows: Loading, fold: Fold) -> set[Key]:

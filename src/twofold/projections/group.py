@@ -166,25 +166,16 @@ class Page:
         for cls, touches in self._runs():
             fold, fan_out = self.folds[cls], fan_outs.get(cls)
             wanted = fan_out.expanded(touches) if fan_out is not None else touches
-            all_pass = not (fold.parked or fold.skipped) and fold.failing is None
-            fold.take(wanted if all_pass else fold.passing(wanted))
+            fold.take(wanted)
         return [changes for fold in self.folds.values() if (changes := fold.changes).rows or changes.removed]
 
-    def errors(self) -> list[FoldError]:
-        """As ``fold``, but it goes on without the keys that an event cannot be folded into: the first error of each, in order.
+    def let_park(self, park: Callable[[FoldError], bool], doubted: Mapping[str, set[str]]) -> None:
+        """Go on without keys that cannot take an event, if they are parked for it.
 
-        The rows are spoiled. Only the first of all, where others may follow from it: because rows look each other up, are
-        found by what they hold, or move.
+        ``doubted`` are event types by read model, as in ``Fold``; those that fail for the first time are added.
         """
-        found: list[FoldError] = []
         for fold in self.folds.values():
-            fold.failing = found
-        try:
-            self.fold()
-        except FoldError as strayed:  # A row whose key was changed is only seen in the end.
-            found.append(strayed)
-        tangled = self._looks_up or any(fold.wheres or fold.moved_to for fold in self.folds.values())
-        return sorted(found, key=lambda error: error.position)[: 1 if tangled else None]
+            fold.park, fold.doubted = park, doubted[fold.projection.name]
 
     @property
     def parks(self) -> bool:
@@ -228,11 +219,7 @@ class Page:
                 raise fold.projection.error(recorded, key, TypeError(reason))
             if wanted is not None:
                 source.keys.add(wanted)
-            rows.append(
-                partial(source.looked_up, wanted, recorded.position)
-                if source.parked
-                else partial(source.current, wanted)
-            )
+            rows.append(partial(source.looked_up, wanted, recorded.position))
         return key, step, (subject, rows), recorded
 
 

@@ -32,8 +32,8 @@ class Hoard:
 
     @property
     def count(self) -> int:
-        """How many rows have changed."""
-        return sum(map(len, self._changed.values()))
+        """How many rows have changed, and letters are kept."""
+        return sum(map(len, self._changed.values())) + len(self._letters)
 
     @property
     def advance(self) -> Advance | None:

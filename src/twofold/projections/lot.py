@@ -46,7 +46,7 @@ class Lot:
         return found
 
     def add(self, group: Group, parked: Iterable[Parked]) -> None:
-        """These are parked now, and the database has them. Those of other partitions are only counted."""
+        """These are parked now, or will be with the rows that belong to it. Those of other partitions are only counted."""
         known = self._parked.setdefault(group.name, {})
         for each in parked:
             key = self._key(each)
@@ -60,6 +60,13 @@ class Lot:
         if error.key is None or isinstance(error.key, list) or table is None or table.strong:
             return False  # Nobody knows which key is meant, or appends would go on past it.
         return self._count(error.read_model, also) < self._parked_max
+
+    async def fits(self, parked: Collection[Parked]) -> bool:
+        """Whether there still is room for these, whatever others have parked meanwhile."""
+        new = {(each.read_model, each.key) for each in parked}
+        there = await self._reads.parked(list({each.read_model for each in parked})) if parked else ()
+        counts = Counter(name for name, _ in new.union((each.read_model, each.key) for each in there))
+        return all(count <= self._parked_max for count in counts.values())
 
     def told(self, error: FoldError, also: Collection[Parked]) -> FoldError:
         """The error that stops a read model; where it has too many parked keys already, it says so."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -40,6 +40,22 @@ class Letter(msgspec.Struct, frozen=True):
 
 Since: TypeAlias = Mapping[Key, int]
 """The parked keys of a read model, each with the position from which on it takes nothing."""
+
+
+class Parking(msgspec.Struct):
+    """The keys that a fold parks: those that are ``new``, and others beside them as long as there ``has_room``."""
+
+    has_room: Callable[[FoldError, Collection[Parked]], bool]
+    new: list[Parked]
+
+    def park(self, error: FoldError) -> bool:
+        """Park the key that an error is about, if that can be."""
+        if not self.has_room(error, self.new):
+            return False
+        parked = parked_by(error)
+        about = parked.read_model, parked.key
+        self.new = [each for each in self.new if (each.read_model, each.key) != about] + [parked]
+        return True
 
 
 def parked_by(error: FoldError) -> Parked:

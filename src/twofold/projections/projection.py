@@ -126,6 +126,11 @@ class Projection:
             setattr(other, name, copy.deepcopy(getattr(row, name)))
         return other
 
+    def restore(self, row: Any, before: Any) -> None:
+        """Make a row what it was when it was copied. The copy is used up."""
+        for name in self.cls.__struct_fields__:
+            setattr(row, name, getattr(before, name))
+
     def error(self, recorded: Recorded[Event], key: Key, error: Exception) -> FoldError:
         """What is said of an event that this read model cannot take."""
         event = recorded.event

@@ -9,7 +9,6 @@ from functools import partial
 import msgspec
 
 from twofold.errors import FoldError, OutcomeUnknownError, StoreError, StoreRefusedError, StoreUnavailableError
-from twofold.messages import Event, Recorded
 from twofold.projections.audience import Audience, commit_of
 from twofold.projections.blame import blamed, is_of_an_event
 from twofold.projections.definition import by_name
@@ -17,7 +16,7 @@ from twofold.projections.deployment import split_before, superseded
 from twofold.projections.folding import Folding
 from twofold.projections.group import Group, Page, groups_of, left_out
 from twofold.projections.lot import Lot, count_parked
-from twofold.projections.parking import Parked, parked_by
+from twofold.projections.parking import Parked, Parking, parked_by
 from twofold.projections.port import Advance, Arrangement, ReadStore
 from twofold.projections.projection import Projection
 from twofold.projections.sql import SqlProjection
@@ -203,7 +202,7 @@ class Projector:
                 self._held.add(group.name)
                 self._tell_superseded(group, error)
 
-    async def _fold(self, delivery: Delivery, group: Group, parking: Sequence[Parked] = ()) -> Folded:
+    async def _fold(self, delivery: Delivery, group: Group, given: Sequence[Parked] = ()) -> Folded:
         """Fold the page, parking keys that cannot be folded, or what stands before the first event that nobody can place."""
         if (sql := group.sql) is not None:
             work = partial(sql.take, delivery.events) if delivery.events else None
@@ -211,37 +210,25 @@ class Projector:
             return Folded(delivery, group, advance)
         events, end = delivery.events, delivery.end
         error: FoldError | None = None
-        new = list(parking)
+        parking = Parking(self._lot.has_room_for, list(given))
         while True:
             try:
-                page, changes = await self._folding.changed(self._reads, group, events, self._lot.of(group, new))
+                page, changes = await self._folding.changed(
+                    self._reads, group, events, self._lot.of(group, parking.new), parking=parking
+                )
             except FoldError as failed:
                 # The fold may have left a row half changed, so it is all folded again from kept rows.
                 self._folding.forget(group)
-                if self._lot.has_room_for(failed, new):
-                    # What fails only sometimes may not do so now.
-                    new += await self._parkable(group, events, new) or [parked_by(failed)]
+                if parking.park(failed):
                     continue
-                error = self._lot.told(failed, new)
+                error = self._lot.told(failed, parking.new)
                 events = [event for event in events if event.position < failed.position]
-                new = [each for each in new if each.since < failed.position]
+                parking.new = [each for each in parking.new if each.since < failed.position]
                 end = delivery.start.moved(failed.position - 1, events)
             else:
-                advance = Advance(
-                    delivery.name, delivery.start, end, changes, parked=new, letters=page.letters if page.parks else ()
-                )
+                letters = page.letters if page.parks else ()
+                advance = Advance(delivery.name, delivery.start, end, changes, parked=parking.new, letters=letters)
                 return Folded(delivery, group, advance, page, error)
-
-    async def _parkable(
-        self, group: Group, events: Sequence[Recorded[Event]], parking: Sequence[Parked]
-    ) -> Sequence[Parked]:
-        """All keys that cannot be folded in a page, as far as there is room: parked one by one, each would fold it again."""
-        found = list[Parked]()
-        for error in await self._folding.failing(self._reads, group, events, self._lot.of(group, parking)):
-            if not self._lot.has_room_for(error, [*parking, *found]):
-                break
-            found.append(parked_by(error))
-        return found
 
     async def _save(self, folded: Sequence[Folded]) -> list[Outcome]:
         try:

@@ -22,6 +22,7 @@ class PostgresLeases:
     async def sign(self, worker: str, knows: Collection[str], reports: Sequence[Report], *, seconds: float) -> Board:
         async with self._connections.transaction() as connection:
             await connection.execute(_SQL["sign"], worker, sorted(knows), seconds)
+            await connection.execute(_SQL["shorten"], seconds)
             await connection.execute(_SQL["renew"], worker, seconds)
             if reports:
                 told = zip(*map(msgspec.structs.astuple, reports), strict=True)

@@ -25,6 +25,7 @@ class SqliteLeases:
         def work(connection: apsw.Connection) -> Board:
             with transaction(connection):
                 connection.execute(_SQL["sign"], (worker, _json(sorted(knows)), seconds))
+                connection.execute(_SQL["shorten"], (seconds,))
                 connection.execute(_SQL["renew"], (worker, seconds))
                 told = [(*msgspec.structs.astuple(report), worker) for report in reports]
                 connection.executemany(_SQL["report"], told)

@@ -10,6 +10,7 @@ import pytest
 from twofold.projections import Advance, ReadStore
 from twofold.rooms import LeasedReads
 from twofold.subscriptions import Checkpoint, Leases, Report, Wish
+from twofold.subscriptions.leases import LONGER_MAX
 
 LONG, SHORT, OVER = 3600.0, 60.0, -1.0
 
@@ -74,11 +75,14 @@ async def test_a_worker_that_has_not_signed_in_time_is_not_counted(leases: Lease
     assert (await leases.sign("one", ["a"], [], seconds=OVER)).workers == {}
 
 
-async def test_after_the_clock_was_set_back_nobody_seems_to_live_or_hold_anything_for_longer_than_others(
+async def test_after_the_clock_was_set_back_nobody_seems_to_live_or_hold_anything_for_much_longer_than_others(
     leases: Leases,
 ) -> None:
     await leases.sign("gone", ["a"], [], seconds=LONG)
     await leases.take("gone", ["a"], seconds=LONG)
+    board = await leases.sign("two", ["a"], [], seconds=LONG / LONGER_MAX)
+    assert (board.holder("a"), set(board.workers)) == ("gone", {"gone", "two"})
+    assert board.leases["a"].left_seconds > LONG / LONGER_MAX
     board = await leases.sign("two", ["a"], [], seconds=SHORT)
     assert (board.holder("a"), set(board.workers)) == ("gone", {"gone", "two"})
     assert 0 < board.leases["a"].left_seconds <= SHORT

@@ -14,6 +14,10 @@ Verb: TypeAlias = Literal["pause", "rebuild", "build"]
 """What an operator may wish of a subscription: that nobody follows it, or that a worker builds it anew (``build``: it is to
 wait beside until somebody switches)."""
 
+LONGER_MAX = 10
+"""How many times longer than one's own the leases of others may be: what lasts longer was taken before the clock was set back.
+A deployment may change the length, so that workers with different ones live beside each other for a while."""
+
 
 class Report(msgspec.Struct, frozen=True):
     """What a worker says of a subscription that it runs: its state, events per second, and what is in the way."""

@@ -22,7 +22,7 @@ SEEDS: dict[str, int] = {
     "keys_not_remembered": 28,
     "laggard_taken_for_level": 26,
     "leases_never_end": 17,
-    "letters_not_compared": 595,
+    "letters_not_compared": 2020,
     "letters_not_kept": 1,
     "letters_of_a_build_are_lost": 67,
     "letters_stay_behind_at_a_switch": 1,
@@ -62,7 +62,7 @@ SEEDS: dict[str, int] = {
     "switch_without_raising_the_epoch": 65,
     "too_far_behind_all_the_same": 18,
     "undone_forgets_nothing": 106,
-    "unparking_without_a_fence": 1022,
+    "unparking_without_a_fence": 3196,
     "versions_not_compared": 6,
     "whoever_stops_is_never_gone": 50,
 }

@@ -9,6 +9,7 @@ import msgspec
 from twofold.backends.postgres.connection import Connection, Connections
 from twofold.store.pages import load_page
 from twofold.subscriptions import Board, Lease, Report, Verb, Wish
+from twofold.subscriptions.leases import LONGER_MAX
 
 _SQL = load_page("twofold.backends.postgres", "leases.sql")
 
@@ -22,7 +23,8 @@ class PostgresLeases:
     async def sign(self, worker: str, knows: Collection[str], reports: Sequence[Report], *, seconds: float) -> Board:
         async with self._connections.transaction() as connection:
             await connection.execute(_SQL["sign"], worker, sorted(knows), seconds)
-            await connection.execute(_SQL["shorten"], seconds)
+            for said in ("shorten", "shorten_leases"):
+                await connection.execute(_SQL[said], seconds, seconds * LONGER_MAX)
             await connection.execute(_SQL["renew"], worker, seconds)
             if reports:
                 told = zip(*map(msgspec.structs.astuple, reports), strict=True)

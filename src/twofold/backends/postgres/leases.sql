@@ -35,12 +35,17 @@ insert into twofold_workers (id, knows, ends_at) values ($1, $2, clock_timestamp
 on conflict (id) do update set knows = excluded.knows, ends_at = excluded.ends_at;
 
 -- name: shorten
--- Who seems to live on for longer than anybody signs for has signed before the clock was set back.
-update twofold_workers set ends_at = clock_timestamp() + make_interval(secs => $1) where ends_at > clock_timestamp() + make_interval(secs => $1);
+-- Who seems to live on for so much longer than others sign for has signed before the clock was set back.
+update twofold_workers set ends_at = clock_timestamp() + make_interval(secs => $1)
+where ends_at > clock_timestamp() + make_interval(secs => $2);
+
+-- name: shorten_leases
+update twofold_leases set ends_at = clock_timestamp() + make_interval(secs => $1)
+where ends_at > clock_timestamp() + make_interval(secs => $2);
 
 -- name: renew
--- Which somebody else has taken since is not among them. One that would last longer is from before the clock was set back.
-update twofold_leases set ends_at = clock_timestamp() + make_interval(secs => $2) where worker = $1 or ends_at > clock_timestamp() + make_interval(secs => $2);
+-- Which somebody else has taken since is not among them.
+update twofold_leases set ends_at = clock_timestamp() + make_interval(secs => $2) where worker = $1;
 
 -- name: report
 update twofold_leases l set state = n.state, rate = n.rate, error = n.error

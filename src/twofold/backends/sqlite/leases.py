@@ -11,6 +11,7 @@ from twofold.backends.sqlite.connection import Database
 from twofold.backends.sqlite.transaction import transaction
 from twofold.store.pages import load_page
 from twofold.subscriptions import Board, Lease, Report, Verb, Wish
+from twofold.subscriptions.leases import LONGER_MAX
 
 _SQL = load_page("twofold.backends.sqlite", "leases.sql")
 
@@ -25,7 +26,8 @@ class SqliteLeases:
         def work(connection: apsw.Connection) -> Board:
             with transaction(connection):
                 connection.execute(_SQL["sign"], (worker, _json(sorted(knows)), seconds))
-                connection.execute(_SQL["shorten"], (seconds,))
+                for said in ("shorten", "shorten_leases"):
+                    connection.execute(_SQL[said], (seconds, seconds * LONGER_MAX))
                 connection.execute(_SQL["renew"], (worker, seconds))
                 told = [(*msgspec.structs.astuple(report), worker) for report in reports]
                 connection.executemany(_SQL["report"], told)

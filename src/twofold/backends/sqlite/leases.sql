@@ -6,12 +6,15 @@ insert into twofold_workers (id, knows, ends_at) values (?, ?, unixepoch('subsec
 on conflict (id) do update set knows = excluded.knows, ends_at = excluded.ends_at;
 
 -- name: shorten
--- Who seems to live on for longer than anybody signs for has signed before the clock was set back.
-update twofold_workers set ends_at = unixepoch('subsec') + ?1 where ends_at > unixepoch('subsec') + ?1;
+-- Who seems to live on for so much longer than others sign for has signed before the clock was set back.
+update twofold_workers set ends_at = unixepoch('subsec') + ?1 where ends_at > unixepoch('subsec') + ?2;
+
+-- name: shorten_leases
+update twofold_leases set ends_at = unixepoch('subsec') + ?1 where ends_at > unixepoch('subsec') + ?2;
 
 -- name: renew
--- Which somebody else has taken since is not among them. One that would last longer is from before the clock was set back.
-update twofold_leases set ends_at = unixepoch('subsec') + ?2 where worker = ?1 or ends_at > unixepoch('subsec') + ?2;
+-- Which somebody else has taken since is not among them.
+update twofold_leases set ends_at = unixepoch('subsec') + ?2 where worker = ?1;
 
 -- name: report
 update twofold_leases set state = ?2, rate = ?3, error = ?4 where name = ?1 and worker = ?5;

@@ -119,7 +119,10 @@ class Worker:
 
     @asynccontextmanager
     async def building(self, name: str) -> AsyncGenerator[None]:
-        """Hold the lease on a build for the length of the block, once nobody else does: so it is seen, and nobody begins it too."""
+        """Hold the lease on a build for the length of the block, once nobody else does: so it is seen, and nobody begins it too.
+
+        One who has failed holds it to say so as long as it is wished for; he is not waited for.
+        """
         place = building_of(name)
         if place in self._builds:  # It is held, and given back when the wish is done.
             yield
@@ -129,6 +132,10 @@ class Worker:
                 if is_mine:
                     yield
                     return
+            lease = (await self._leases.board()).leases.get(place)
+            if lease is not None and lease.is_held and lease.state == "stopped":
+                yield
+                return
             await asyncio.sleep(self._look_seconds)
 
     @asynccontextmanager

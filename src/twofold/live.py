@@ -17,7 +17,6 @@ from twofold.parts import Parts
 from twofold.projections import (
     Audience,
     DeadLetters,
-    Group,
     Inline,
     Projector,
     Rewinding,
@@ -28,7 +27,8 @@ from twofold.projections import (
 from twofold.projections.builds import Builds
 from twofold.projections.control import Control
 from twofold.projections.deployment import Deployment, Plan, code_of
-from twofold.projections.repartitioning import Repartitioning
+from twofold.projections.laggards import Laggards
+from twofold.projections.repartitioning import Arranging, Repartitioning
 from twofold.projections.rollout import Rollout, rebuilt
 from twofold.queries import Desk, Moments, Sources, TableChanges
 from twofold.rooms import Rooms, rooms_for
@@ -36,14 +36,11 @@ from twofold.settings import Settings
 from twofold.store.appender import Appender
 from twofold.store.port import Head
 from twofold.subscriptions import Engine, SubscriptionStatus, Wish, Worker, reach_elsewhere
-from twofold.subscriptions.partition import count_of, whole
+from twofold.subscriptions.partition import whole
 from twofold.subscriptions.worker import building_of
 from twofold.work import Work
 
 log = logging.getLogger("twofold.app")
-
-ARRANGE_SECONDS = 1.0
-"""How often it is looked whether partitions can be exchanged that stood too far apart before."""
 
 DRAIN_SECONDS = 30.0
 """How long a stop waits for commands and questions under way. What is appended by then is appended."""
@@ -79,8 +76,6 @@ class Live:
         self.rewinding = Rewinding(rooms.log, rooms.reads, self.groups, audience=told)
         self.verifier = Verifier(rooms.log, parts.registry, rooms.reads, projections, audience=told)
         self.feed = RowFeed(rooms.log, rooms.reads, self.groups, told, folds=self._folds)
-        self.behind: set[str] = set()
-        self.left_count = 0
         inline = [group.name for group in self.strong]
         self.engine = Engine(rooms.log, parts.registry, projector, page_max=bounds.page_max, inline=inline)
         self.worker = Worker(
@@ -102,11 +97,6 @@ class Live:
             reach=self.reach,
             nudge=self.worker.nudge,
         )
-        self.repartitioning = Repartitioning(
-            rooms.log, parts.registry, rooms.reads, projector=lambda group: self._projector_of(group.name)
-        )
-        self.to_arrange: Sequence[Group] = [group for group in self.groups if not group.strong]
-        self.arranging: asyncio.Task[None] | None = None
         self.builds = Builds(
             rooms.log,
             parts.registry,
@@ -120,6 +110,16 @@ class Live:
             lag_max_seconds=settings.lag_max_seconds,
             others_done=self.work.done,
         )
+        self.arranging = Arranging(
+            Repartitioning(
+                rooms.log, parts.registry, rooms.reads, projector=lambda group: self._projector_of(group.name)
+            ),
+            rooms.reads,
+            self.groups,
+            besides=lambda: self.builds.waiting,
+            arranged=self.worker.nudge,
+        )
+        self.laggards = Laggards(rooms.log, rooms.asked, self.builds, reach=self.reach)
         self.rollout = Rollout(
             rooms.log,
             rooms.reads,
@@ -170,36 +170,16 @@ class Live:
                 self.head,
                 moved=self.engine.moved,
                 audience=self.audience,
-                left=self._was_left,
+                left=self.laggards.left,
             )
             self.rooms.log.carry(inline)
-            self.behind |= {group.name for group in self.strong}
-            await self._see_who_is_level()
+            self.laggards.add([group.name for group in self.strong])
+            await self.laggards.look()
         if self.settings.background and (self.parts.projections or self.parts.sql_projections):
-            await self._arrange()
+            await self.arranging.arrange()
             await self.worker.start()
             await self._begin(plans)
-            self.arranging = asyncio.create_task(self._arrange_the_rest())
-
-    async def _arrange(self) -> None:
-        """Bring read models to as many partitions as this code would like, but for what is built anew anyway."""
-        stand = await self.rooms.reads.checkpoints([group.name for group in self.to_arrange])
-        counts = {
-            group.name: count_of(name for name in stand if whole(name) == group.name) for group in self.to_arrange
-        }
-        others = [group for group in self.to_arrange if counts[group.name] not in (0, group.partitions)]
-        found = [group for group in others if group.name not in self.builds.waiting]
-        self.to_arrange = [group for group in found if not await self.repartitioning.arrange(group)]
-
-    async def _arrange_the_rest(self) -> None:
-        """Partitions that stood apart may be level later."""
-        for group in self.to_arrange:
-            log.info("%s is not in %d partitions yet: some are late", group.name, group.partitions)
-        while self.to_arrange:
-            await asyncio.sleep(ARRANGE_SECONDS)
-            with suppress(StoreError):  # It is there again next time.
-                await self._arrange()
-                self.worker.nudge()
+            self.arranging.begin()
 
     async def _planned(self) -> Sequence[Plan]:
         return self._wanted(await self.deployment.plans())
@@ -299,38 +279,22 @@ class Live:
             left = max(until - clock(), 0.0)
             await reach_elsewhere(self.rooms.asked, self.head, names, position, timeout_seconds=left)
 
-    async def catch_up(self, names: AbstractSet[str], *, timeout_seconds: float) -> None:
-        """Return when these strong subscriptions hold the log as it is now; level ones are not asked about again.
+    @property
+    def behind(self) -> Collection[str]:
+        """Strong subscriptions that questions wait for."""
+        return self.laggards.names
 
-        What other code has made is asked about each time: this process's appends leave it behind, those of others may not.
-        """
-        head = (await self.rooms.log.head()).position
-        others = self.builds.waiting - self.builds.unreadable
-        found = await self.rooms.asked.checkpoints(others & names)
-        late = names - {name for name, at in found.items() if at.position >= head}
-        await self.reach(late, head, timeout_seconds=timeout_seconds)
-        await self._see_who_is_level()
+    async def catch_up(self, names: AbstractSet[str], *, timeout_seconds: float) -> None:
+        """Return when these strong subscriptions hold the log as it is now."""
+        await self.laggards.catch_up(names, timeout_seconds=timeout_seconds)
 
     async def begin_again(self, name: str) -> None:
         """Fill a subscription again whose log is another one now."""
         accepted = await self.rewinding.accept(name)
-        self.behind |= {group.name for group in self.strong if group.name == accepted}
+        self.laggards.add([group.name for group in self.strong if group.name == accepted])
         if self.worker.running:  # It has stopped there, and looks at checkpoints when it starts.
             await self.worker.stop()
             await self.worker.start()
-
-    async def _see_who_is_level(self) -> None:
-        # In this order: what stands at the head that is read after it was level, and each append has kept it so.
-        asked, count = self.behind - self.builds.waiting, self.left_count
-        found = await self.rooms.asked.checkpoints(asked)
-        head = (await self.rooms.log.head()).position
-        if count == self.left_count:
-            self.behind -= {name for name in asked if not head or (name in found and found[name].position >= head)}
-
-    def _was_left(self, names: Collection[str]) -> None:
-        """An append of this process did not move these: until somebody makes up for it, questions wait."""
-        self.behind |= set(names)
-        self.left_count += 1
 
     def _folds(self, name: str) -> bool:
         """Whether this process changes the rows of a subscription: its engine does, or its appends."""
@@ -346,9 +310,7 @@ class Live:
             self.desk.close()
             await self.work.done(DRAIN_SECONDS)
             await self.appender.close()
-            if self.arranging is not None:
-                self.arranging.cancel()
-                await asyncio.gather(self.arranging, return_exceptions=True)  # The next start goes on.
+            await self.arranging.stop()
             await self.builds.stop()
             await self.worker.stop()
         finally:

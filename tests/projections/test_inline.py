@@ -190,6 +190,20 @@ async def test_rows_of_an_append_that_was_rolled_back_are_forgotten(here: Proces
     assert (await total(store), await position(store)) == (Decimal(2), 2)
 
 
+async def test_what_was_left_behind_is_told_though_nobody_knows_whether_it_was_committed(
+    here: Process, store: ReadStore, log: MemoryLog
+) -> None:
+    """A second attempt finds the append in the log, and takes no effect: it would say nothing of it."""
+    await store.enter(Generation(NAME, 1, "other code", "active", (FAMILIES.name,)))
+    left: list[Collection[str]] = []
+    inline = Inline(groups_of([FAMILIES]), REGISTRY, await log.head(), moved=here.stands.update, left=left.append)
+    batch = [Append((new_event("family-1", paid("5")),))]
+    await inline.take_effect(here.transaction, batch, await log.append(batch))
+    inline.undone()
+    inline.tell()
+    assert left == [[NAME]]
+
+
 async def test_a_short_gap_is_closed_by_the_next_append(here: Process, store: ReadStore, log: MemoryLog) -> None:
     await here.append(ENROLLED)
     await without(log, *[paid("1")] * GAP_MAX)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.projections.school import EVENTS, ChildAdded, CourseBooked, FamilyEnrolled
 from tests.read_stores import KINDS, append, opened, registry_of, url_of
-from twofold.errors import FoldError
+from twofold.errors import FoldError, StoreUnavailableError
 from twofold.messages import Event, Indexed, Key, evolve, stored_as
 from twofold.messages.markers import Searchable
 from twofold.projections import REMOVED, Projection, Projector, ReadModel, ReadStore, Removed, define, groups_of
@@ -19,7 +19,7 @@ from twofold.projections.dead_letters import DeadLetters
 from twofold.projections.filling import Progress
 from twofold.projections.generations import Generation, Switch, in_generation, numbered
 from twofold.projections.parking import Letter
-from twofold.projections.rebuild import Rebuild
+from twofold.projections.rebuild import Rebuild, stand
 from twofold.subscriptions import Engine
 from twofold.testing.memory import MemoryLog
 
@@ -259,6 +259,32 @@ async def test_a_cancelled_generation_leaves_nothing_but_its_number(bench: Bench
     assert await bench.reads.checkpoints(["families@2"]) == {}
     assert [each.state for each in await bench.reads.generations(["families"])] == ["cancelled"]
     assert not await bench.reads.enter(rebuild.generation)
+
+
+async def test_a_switch_whose_answer_is_lost_is_seen_to_be_done_and_the_next_one_is_not_in_its_way(
+    bench: Bench,
+) -> None:
+    """A checkpoint that somebody leaves beside who comes too late is nobody's."""
+    projection = families()
+    await bench.fill()
+    live = await bench.live(projection)
+    await live.settle()
+
+    async def unheard(change: Switch) -> bool:
+        assert await bench.reads.switch(change)
+        raise StoreUnavailableError("the answer was lost", reason="away")
+
+    rebuild = await bench.rebuild(projection, take_over=unheard)
+    await rebuild.catch_up()
+    assert await rebuild.switch(1) == 1
+    assert (await bench.reads.checkpoints(["families@2"])) == {}
+    await stand(bench.log, bench.reads, "families@2")  # As one does who has not heard of it yet.
+    again = await bench.rebuild(projection, 3)
+    await again.catch_up()
+    assert await again.switch(2) == 2
+    found = await bench.reads.checkpoints(["families", "families@2", "families@3"])
+    head = (await bench.log.head()).position
+    assert {name: at.position for name, at in found.items()} == {"families": head, "families@2": head}
 
 
 def test_names_of_generations_fit_whatever_the_name_is() -> None:

@@ -17,7 +17,7 @@ from twofold.projections import Projector, ReadModel, by_stream, define, fingerp
 from twofold.projections.filling import Progress
 from twofold.projections.generations import Generation, Switch
 from twofold.projections.rebuild import Rebuild
-from twofold.projections.shares import Hold
+from twofold.projections.shares import Hold, Shares
 from twofold.subscriptions import Engine
 from twofold.subscriptions.partition import partition_names
 from twofold.testing.history import History
@@ -251,6 +251,33 @@ async def test_a_helper_that_wakes_up_late_keeps_nothing(bench: Bench) -> None:
     await one.catch_up()
     woken.set()
     await helping
+    await one.switch(1)
+    await bench.is_what_one_makes()
+
+
+async def test_what_others_move_on_while_it_is_brought_to_one_place_is_no_other_log(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.pay(60)
+    fill, is_moved = Shares._fill_share, False
+
+    async def brake() -> None:
+        if bench.count < 120:
+            await bench.pay(1)
+
+    async def overtaken(self: Shares, place: int, until: int | None = None) -> None:
+        nonlocal is_moved
+        if until is not None and not is_moved:
+            is_moved = True
+            await bench.pay(30)
+            await (await bench.process("two", gap_max=0)).help()
+        await fill(self, place, until)
+
+    monkeypatch.setattr(Shares, "_fill_share", overtaken)
+    one = await bench.process(brake=brake, gap_max=40)
+    await one.share(3)
+    await one.catch_up()
+    assert is_moved
     await one.switch(1)
     await bench.is_what_one_makes()
 

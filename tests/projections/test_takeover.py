@@ -10,12 +10,12 @@ import pytest
 from tests.projections.school import EVENTS, ChildAdded, FamilyEnrolled
 from tests.read_stores import KINDS, append, registry_of
 from twofold.config import parse_places
-from twofold.errors import FoldError
+from twofold.errors import FoldError, OutcomeUnknownError
 from twofold.messages import Event, Key, evolve, stored_as
 from twofold.projections import Group, ReadModel, define, groups_of, strong
 from twofold.projections.generations import Generation, Switch, built_beside
 from twofold.projections.port import AppendTransaction
-from twofold.projections.rebuild import Rebuild
+from twofold.projections.rebuild import Rebuild, stand
 from twofold.projections.takeover import Takeover
 from twofold.rooms import Rooms, rooms_for
 
@@ -122,6 +122,36 @@ async def test_what_is_not_there_does_not_take_over(rooms: Rooms) -> None:
     bench = await Bench(rooms).begin()
     await rooms.reads.drop(Generation("families", 2, "code", "building", ("families",)), bench.change.made)
     assert not await bench.takeover(10)(bench.change)
+
+
+async def test_one_whose_answer_is_lost_is_seen_to_be_done(rooms: Rooms) -> None:
+    bench = await Bench(rooms).begin()
+    takeover = bench.takeover(10)
+
+    async def unheard(change: Switch) -> bool:
+        if await takeover(change):
+            raise OutcomeUnknownError("the answer was lost")
+        return False
+
+    generation = Generation("families", 2, "code", "building", ("families",))
+    rebuild = Rebuild(rooms.log, REGISTRY, rooms.reads, bench.group, generation, take_over=unheard)
+    assert await rebuild.switch(1) == 1
+    await rebuild.close()
+    assert (await bench.position("families"), await bench.position("families@2")) == (2, None)
+
+
+async def test_one_that_others_have_made_before_is_over(rooms: Rooms) -> None:
+    bench = await Bench(rooms).begin()
+    generation = Generation("families", 2, "code", "building", ("families",))
+
+    async def too_late(change: Switch) -> bool:
+        assert await bench.takeover(10)(change)
+        await stand(rooms.log, rooms.reads, "families@2")
+        return await bench.takeover(10)(change)
+
+    rebuild = Rebuild(rooms.log, REGISTRY, rooms.reads, bench.group, generation, take_over=too_late)
+    assert await rebuild.switch(1) == 1
+    await rebuild.close()
 
 
 async def test_nothing_is_waited_for_while_appends_wait(postgres_url: str) -> None:

@@ -272,6 +272,20 @@ async def test_what_is_held_for_a_build_is_not_given_back_at_the_next_look(crew:
     assert (await crew.leases.board()).holder("a@next") is None
 
 
+async def test_whoever_has_failed_to_build_is_not_waited_for(crew: Crew) -> None:
+    async def build(wish: Wish) -> None:
+        raise StoreError("no room is left")
+
+    one, _ = await crew.worker("one", build=build)
+    two, _ = await crew.worker("two")
+    await crew.leases.wish(Wish("a", "rebuild", "code"))
+    await one.look()
+    while (await crew.leases.board()).leases["a@next"].state != "stopped":
+        await one.look()
+    async with asyncio.timeout(10), two.building("a"):
+        assert (await crew.leases.board()).holder("a@next") == "one"
+
+
 async def test_two_do_not_hold_the_same(crew: Crew) -> None:
     one, _ = await crew.worker("one")
     two, _ = await crew.worker("two")

@@ -169,7 +169,8 @@ class Builds:
         Raises the ``FoldError`` of an event that no key can be parked for, what ``check`` raises, ``StoreRefusedError``
         for a build that is cancelled meanwhile or whose place another one takes, and the databases' errors.
         """
-        async with self._turn, self._worker.building(plan.group.name):
+        # In this order: whoever waits for what another process builds keeps nobody here from building, nor another there.
+        async with self._worker.building(plan.group.name), self._turn:
             return await self._built(plan, switch=switch, tell=tell, check=check)
 
     async def _built(self, plan: Plan, *, switch: bool, tell: Tell, check: Check | None) -> Generation:
@@ -284,7 +285,7 @@ class Builds:
         def tell(progress: Progress) -> None:
             self._waiting[name] = _said(plan, _percent(progress))
 
-        async with self._turn, self._worker.building(name):
+        async with self._worker.building(name), self._turn:
             if not await self._is_served(name):
                 await self._built(plan, switch=True, tell=tell, check=None)
         log.info("%s", _said(plan, "serves"))

@@ -102,7 +102,12 @@ class Inline:
         self._steps, self._left_behind = [], ()
 
     def undone(self) -> None:
-        """The transaction was not committed, or nobody knows: forget what was made of the rows."""
+        """The transaction was not committed, or nobody knows: forget what was made of the rows.
+
+        If it was committed all the same, it has left some behind, and no second attempt would find that out.
+        """
+        if self._left_behind:
+            self._to_tell.append(Told((), self._left_behind))
         for group in self._groups:
             self._forget(group)
         self._steps, self._left_behind = [], ()

@@ -133,8 +133,10 @@ class Rebuild:
         failures = 0
         while True:
             try:
+                if failures and await self.is_over():
+                    return old
                 await stand(self._log, self._reads, self._beside.name)
-                if await self._take_over(self._switch_from(old)) or await self.is_over():
+                if await self._takes_over(old):
                     return old
                 old = await self._serving(old)
                 await self._filling.look()  # A crash may have taken back what was written.
@@ -143,6 +145,16 @@ class Rebuild:
                 failures += 1
                 await asyncio.sleep(backoff_seconds(failures))
             await self.catch_up()
+
+    async def _takes_over(self, old: int) -> bool:
+        """Whether it serves now, by this process or another."""
+        try:
+            return await self._take_over(self._switch_from(old)) or await self.is_over()
+        except StoreRefusedError:
+            # Whoever has switched to it has given its tables other names.
+            if not await self.is_over():
+                raise
+            return True
 
     def _switch_from(self, old: int) -> Switch:
         group = self._group

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from math import gcd
 
+from twofold.errors import StoreError
 from twofold.messages import Event, Recorded, Registry
 from twofold.projections.group import Group
 from twofold.projections.port import Arrangement, ReadStore
@@ -12,7 +17,12 @@ from twofold.projections.projector import Projector
 from twofold.store.criteria import Criteria
 from twofold.store.port import EventStore
 from twofold.subscriptions import Advanced, Checkpoint, Delivery
-from twofold.subscriptions.partition import count_of, partition_names
+from twofold.subscriptions.partition import count_of, partition_names, whole
+
+log = logging.getLogger("twofold.projections")
+
+ARRANGE_SECONDS = 1.0
+"""How often it is looked whether partitions can be exchanged that stood too far apart before."""
 
 GAP_MAX = 2000
 """How many positions partitions may stand apart that are to become one: what is folded at once, before others go on."""
@@ -92,3 +102,51 @@ def _together(group: Group, stand: Mapping[str, Checkpoint]) -> list[list[str]]:
     names = partition_names(group.name, count_of(stand))
     count = gcd(len(names), group.partitions)
     return [list(names[place::count]) for place in range(count)]
+
+
+class Arranging:
+    """Brings the read models of a process to the partitions that its code would like: at its start, or in the background.
+
+    What is to be built anew (``besides``) is left to its build. ``arranged`` is called whenever something may have changed.
+    """
+
+    def __init__(
+        self,
+        repartitioning: Repartitioning,
+        reads: ReadStore,
+        groups: Sequence[Group],
+        *,
+        besides: Callable[[], AbstractSet[str]],
+        arranged: Callable[[], None],
+    ) -> None:
+        self._repartitioning, self._reads = repartitioning, reads
+        self._besides, self._arranged = besides, arranged
+        self._left = [group for group in groups if not group.strong]
+        self._task: asyncio.Task[None] | None = None
+
+    async def arrange(self) -> None:
+        """Arrange what can be now. What is as it should be is not looked at again."""
+        stand = await self._reads.checkpoints([group.name for group in self._left])
+        counts = {group.name: count_of(name for name in stand if whole(name) == group.name) for group in self._left}
+        others = [group for group in self._left if counts[group.name] not in (0, group.partitions)]
+        found = [group for group in others if group.name not in self._besides()]
+        self._left = [group for group in found if not await self._repartitioning.arrange(group)]
+
+    def begin(self) -> None:
+        """Arrange the rest in the background: partitions that stood apart may be level later."""
+        self._task = asyncio.create_task(self._arrange_the_rest())
+
+    async def stop(self) -> None:
+        """Leave it to the next start."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _arrange_the_rest(self) -> None:
+        for group in self._left:
+            log.info("%s is not in %d partitions yet: some are late", group.name, group.partitions)
+        while self._left:
+            await asyncio.sleep(ARRANGE_SECONDS)
+            with suppress(StoreError):  # It is there again next time.
+                await self.arrange()
+                self._arranged()

@@ -93,6 +93,11 @@ class Shares:
         last = max(stand.values(), key=lambda at: at.event_position)
         return await self._reads.arrange(Arrangement(self._name, stand, {self._name: last}))
 
+    async def _is_beyond(self, name: str, until: int | None) -> bool:
+        """Whether somebody has moved a share on to where the log, as it is seen up to here, has no events."""
+        at = (await self._stand()).get(name)
+        return until is not None and at is not None and at.position > until
+
     async def _fill_share(self, place: int, until: int | None = None) -> None:
         """Up to the end of the log; over when others have gone on to one checkpoint meanwhile."""
         stand = await self._stand()
@@ -106,7 +111,7 @@ class Shares:
         try:
             await filling.fill()
         except StoreRefusedError as error:
-            if error.reason != "shared":
+            if error.reason != "shared" and not await self._is_beyond([*stand][place], until):
                 raise
         finally:
             self._filling = None

@@ -119,7 +119,10 @@ class Worker:
 
     @asynccontextmanager
     async def building(self, name: str) -> AsyncGenerator[None]:
-        """Hold the lease on a build for the length of the block, once nobody else does: so it is seen, and nobody begins it too."""
+        """Hold the lease on a build for the length of the block, once nobody else does: so it is seen, and nobody begins it too.
+
+        One who has failed holds it to say so as long as it is wished for; he is not waited for.
+        """
         place = building_of(name)
         if place in self._builds:  # It is held, and given back when the wish is done.
             yield
@@ -129,21 +132,35 @@ class Worker:
                 if is_mine:
                     yield
                     return
+            lease = (await self._leases.board()).leases.get(place)
+            if lease is not None and lease.is_held and lease.state == "stopped":
+                yield
+                return
             await asyncio.sleep(self._look_seconds)
 
     @asynccontextmanager
     async def holding(self, place: str) -> AsyncGenerator[bool]:
-        """Hold the lease on something for the length of the block, if nobody else does. Whether it is held."""
-        is_mine = bool(await self._leases.take(self.id, [place], seconds=self._lease_seconds, fence=False))
-        if not is_mine:
+        """Hold the lease on something for the length of the block, if nobody else does, here or elsewhere. Whether it is held."""
+        if place in self._holds:
             yield False
             return
         self._holds.add(place)
-        renewing = asyncio.create_task(self._renew(place))
         try:
-            yield True
+            if not await self._leases.take(self.id, [place], seconds=self._lease_seconds, fence=False):
+                yield False
+                return
+            async with self._renewed(place):
+                yield True
         finally:
             self._holds.discard(place)
+
+    @asynccontextmanager
+    async def _renewed(self, place: str) -> AsyncGenerator[None]:
+        """Renew a lease that was taken for the length of the block, and give it back."""
+        renewing = asyncio.create_task(self._renew(place))
+        try:
+            yield
+        finally:
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)  # It only waited.
             with suppress(StoreError):  # Then it ends by itself.

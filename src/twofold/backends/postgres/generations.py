@@ -91,6 +91,8 @@ async def switch(connection: Connection, change: Switch) -> bool:
         await _rename(connection, numbered(table.name, new), table.name)
     if is_unmoved:
         await connection.execute(_SQL["forget_checkpoint"], name)
+    # Whoever thought that what serves was still to take over may have let it stand beside.
+    await connection.execute(_SQL["forget_checkpoint"], subscription_of(name, old))
     await connection.execute(_SQL["rename_checkpoint"], subscription_of(name, old), epoch, name)
     await connection.execute(_SQL["rename_checkpoint"], name, epoch, beside)
     if list(there) == [beside] and change.partitions > 1:

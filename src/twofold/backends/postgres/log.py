@@ -141,6 +141,7 @@ class PostgresLog:
                     await inline.take_effect(PostgresRows(connection), batch, verdicts)
         except BaseException:
             inline.undone()
+            inline.tell()
             raise
         inline.kept()
         inline.tell()

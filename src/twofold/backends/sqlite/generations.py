@@ -96,6 +96,8 @@ def switch(connection: apsw.Connection, change: Switch) -> bool:
     for table in tables_of(change.made):
         _rename(connection, table.name, numbered(table.name, old))
         _rename(connection, numbered(table.name, new), table.name)
+    # Whoever thought that what serves was still to take over may have let it stand beside.
+    connection.execute(_SQL["forget_checkpoint"], (subscription_of(name, old),))
     connection.execute(_SQL["rename_checkpoint"], (subscription_of(name, old), epoch, name))
     connection.execute(_SQL["rename_checkpoint"], (name, epoch, beside))
     if list(there) == [beside] and change.partitions > 1:

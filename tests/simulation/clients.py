@@ -11,6 +11,7 @@ from tests.simulation.domain import Close, Deposit, Open, Rename, Transfer, With
 from tests.simulation.facts import must
 from tests.simulation.process import Process
 from tests.simulation.read_models import UNLUCKY
+from tests.simulation.tracks import STRONG
 from tests.simulation.world import Order, World
 from twofold.deciders import Receipt
 from twofold.errors import BehindError, ConflictError, FoldError, Rejected, StoreError
@@ -68,6 +69,15 @@ class Clients:
         self._world.oracle.facts.acknowledged(receipt)
         return receipt
 
+    async def _ask(self, receipt: Receipt) -> None:
+        """Ask strong read models, which must not be silently older than what was done in this process."""
+        process = self._process
+        names = [name for name in process.machine.knows if name in STRONG]
+        if names and receipt.position in process.log.appended and self._world.chance.random() < 0.5:
+            with suppress(BehindError, StoreError):
+                await process.ask(names, timeout_seconds=self._world.chance.choice([0.01, 0.5]))
+                self._world.oracle.reached(names, receipt.position)
+
     def _refused(self, order: Order, why: str) -> None:
         self._world.open_orders -= 1
         self._world.tell(self._process.name, f"answered {order.id}", why)
@@ -76,6 +86,7 @@ class Clients:
     async def _look(self, receipt: Receipt) -> None:
         """Ask whether the rows have what was just done."""
         chance, process = self._world.chance, self._process
+        await self._ask(receipt)
         if chance.random() < process.machine.reads_after:
             names = chance.sample(process.machine.knows, chance.randint(1, len(process.machine.knows)))
             with suppress(BehindError, StoreError):

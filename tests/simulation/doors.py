@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from tests.simulation.databases import Databases
+from tests.simulation.generations import Generations
 from tests.simulation.network import Line
-from tests.simulation.tables import Tables, written
+from tests.simulation.reads import SharedReads
+from tests.simulation.tables import written
 from tests.simulation.watch import NOBODY, By
-from twofold.projections.generations import Generation, Switch
+from twofold.projections.generations import Generation, Switch, active_name
 from twofold.projections.layout import Layout, Made, tables_of
 from twofold.projections.parking import Letter, Parked
 from twofold.projections.port import Advance, Arrangement, Found, Survey, Take, Unparking
@@ -19,14 +22,27 @@ from twofold.projections.table import Key, Table
 from twofold.subscriptions import Checkpoint, Note
 
 
+class Home(msgspec.Struct, frozen=True, eq=False):
+    """One of the two databases that read models may be in, at the end of a line."""
+
+    shared: SharedReads
+    generations: Generations
+    line: Line
+
+
 class ReadDoor:
     """A ``ReadStore`` without questions. Strong read models are in the log's database, at the end of another line."""
 
-    def __init__(self, databases: Databases, line: Line, log_line: Line, by: By = NOBODY) -> None:
+    def __init__(
+        self, databases: Databases, line: Line, log_line: Line, by: By = NOBODY, tables: Sequence[Table] = ()
+    ) -> None:
         self.shared, self.line, self.by = databases.reads, line, by
-        self._generations, self._log, self._log_line = databases.generations, databases.log, log_line
+        self._here = Home(databases.reads, databases.generations, line)
+        self._with_log = Home(databases.log.strong, databases.log.generations, log_line)
         self._strong: frozenset[str] = frozenset()
+        self._strong_tables: frozenset[str] = frozenset()
         self._lost: list[Callable[[], None]] = []
+        self.know(tables)
 
     async def open(self) -> None:
         """Nothing to do."""
@@ -37,36 +53,56 @@ class ReadDoor:
     def know(self, tables: Sequence[Table]) -> None:
         """Which subscriptions are in the log's database."""
         self._strong = frozenset(table.subscription for table in tables if table.strong)
+        self._strong_tables = frozenset(table.name for table in tables if table.strong)
+
+    def _home(self, name: str) -> Home:
+        """Where a subscription is, and so is every generation of it."""
+        return self._with_log if active_name(name) in self._strong else self._here
+
+    def _at_home(self, names: Collection[str]) -> Iterator[tuple[Home, list[str]]]:
+        for home in (self._here, self._with_log):
+            if some := [name for name in names if self._home(name) is home]:
+                yield home, some
 
     async def install(
         self, tables: Sequence[Table], layouts: Sequence[Layout] = (), *, leave: Collection[str] = ()
     ) -> None:
         self.know(tables)
-        weak = [table for table in tables if not table.strong]
+        weak, strong = ([table for table in tables if table.strong is is_strong] for is_strong in (False, True))
         await self.line.call("install", lambda: self.shared.install(weak, leave))
-        if strong := [table for table in tables if table.strong]:
-            await self._log_line.call("install strong ones", lambda: self._log.install(strong))
+        if strong:
+            home = self._with_log
+            await home.line.call("install strong ones", lambda: home.shared.install(strong, leave))
 
     async def definitions(self, tables: Collection[str], layouts: Collection[str] = ()) -> Mapping[str, str]:
-        return await self.line.call("definitions", lambda: self.shared.definitions(tables))
+        strong, log = self._strong_tables.intersection(tables), self._with_log
+        found = await self.line.call("definitions", lambda: self.shared.definitions(tables))
+        if strong:
+            found = {**found, **await log.line.call("definitions", lambda: log.shared.definitions(sorted(strong)))}
+        return found
 
     async def generations(self, subscriptions: Collection[str]) -> Sequence[Generation]:
-        return await self.line.call("generations", lambda: self._generations.of(subscriptions))
+        found: list[Generation] = []
+        for home, some in self._at_home(subscriptions):
+            found += await home.line.call("generations", partial(home.generations.of, some))
+        return sorted(found, key=lambda each: (each.subscription, each.number))
 
     async def enter(self, generation: Generation, made: Sequence[Made] = (), *, over: Generation | None = None) -> bool:
-        said = f"enter {generation.subscription} {generation.number} {generation.state} {generation.code[:4]}"
-        return await self.line.call(said, lambda: self._generations.enter(generation, tables_of(made), over))
+        said, home = f"enter {_said_of(generation)} {generation.code[:4]}", self._home(generation.subscription)
+        return await home.line.call(said, lambda: home.generations.enter(generation, tables_of(made), over))
 
     async def complete(self, generation: Generation, made: Sequence[Made]) -> None:
-        await self.line.call(f"complete {generation.subscription} {generation.number}", lambda: None)
+        said = f"complete {_said_of(generation)}"
+        await self._home(generation.subscription).line.call(said, lambda: None)
 
     async def switch(self, change: Switch) -> bool:
         said = f"switch {change.subscription} {change.old}-{change.new}{' back' if change.back else ''}"
-        return await self.line.call(said, lambda: self._generations.switch(change))
+        home = self._home(change.subscription)
+        return await home.line.call(said, lambda: home.generations.switch(change))
 
     async def drop(self, generation: Generation, made: Sequence[Made]) -> bool:
-        said = f"drop {generation.subscription} {generation.number}"
-        return await self.line.call(said, lambda: self._generations.drop(generation, tables_of(made)))
+        said, home = f"drop {_said_of(generation)}", self._home(generation.subscription)
+        return await home.line.call(said, lambda: home.generations.drop(generation, tables_of(made)))
 
     def on_loss(self, listener: Callable[[], None]) -> None:
         self._lost.append(listener)
@@ -77,42 +113,31 @@ class ReadDoor:
             listener()
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
-        strong = [name for name in names if name in self._strong]
-        weak = [name for name in names if name not in self._strong]
-        found = await self._log_line.call("checkpoints", lambda: self._log.tables.places(strong)) if strong else {}
-        if not weak:
-            return found
-        return {**found, **await self.line.call("checkpoints", lambda: self.shared.kept.tables.places(weak))}
+        found: dict[str, Checkpoint] = {}
+        for home, some in self._at_home(names):
+            found |= await home.line.call("checkpoints", partial(_places, home.shared, some))
+        return found
 
     async def load(self, table: Table, keys: Collection[Key]) -> list[Any]:
-        wanted, line = list(keys), self._line_of(table.subscription)
-        return await line.call(f"load {table.name}", lambda: self._tables_of(table.subscription).load(table, wanted))
+        wanted, home = list(keys), self._home(table.subscription)
+        return await home.line.call(f"load {table.name}", lambda: home.shared.kept.tables.load(table, wanted))
 
     async def find(self, table: Table, column: str, values: Collection[object]) -> list[Any]:
-        line, name = self._line_of(table.subscription), table.subscription
-        return await line.call(f"find {table.name}", lambda: self._tables_of(name).find(table, column, values))
+        home = self._home(table.subscription)
+        return await home.line.call(f"find {table.name}", lambda: home.shared.kept.tables.find(table, column, values))
 
     async def save(self, advances: Sequence[Advance]) -> list[bool]:
         # Rows are written down before the call goes out: what the caller does to them later is not in it.
-        steps, saved = written(advances), dict[str, bool]()
-        for is_strong in (False, True):
-            if some := [each for each in steps if (each.name in self._strong) is is_strong]:
-                moved = await self._line_of(some[0].name).call(_said(some), self._saving(some), unknown=True)
-                saved |= zip((each.name for each in some), moved, strict=True)
+        steps, saved = {each.name: each for each in written(advances)}, dict[str, bool]()
+        for home, names in self._at_home(steps):
+            some = [steps[name] for name in names]
+            moved = await home.line.call(_said(some), partial(home.shared.save, some, self.by), unknown=True)
+            saved |= zip(names, moved, strict=True)
         return [saved[advance.name] for advance in advances]
 
-    def _saving(self, steps: Sequence[Advance]) -> Callable[[], list[bool]]:
-        shared, by = self._log if steps[0].name in self._strong else self.shared, self.by
-        return lambda: shared.save(steps, by)
-
-    def _line_of(self, name: str) -> Line:
-        return self._log_line if name in self._strong else self.line
-
-    def _tables_of(self, name: str) -> Tables:
-        return self._log.tables if name in self._strong else self.shared.kept.tables
-
     async def survey(self, table: Table, beside: Sequence[str], take: Take) -> Survey:
-        return await self.line.call(f"survey {table.name}", lambda: self.shared.survey(table, beside, take))
+        home = self._home(table.subscription)
+        return await home.line.call(f"survey {table.name}", lambda: home.shared.survey(table, beside, take))
 
     async def arrange(self, arrangement: Arrangement) -> bool:
         said = f"arrange {arrangement.subscription} {list(arrangement.after)}"
@@ -134,10 +159,14 @@ class ReadDoor:
         return await self.line.call(said, lambda: self.shared.unpark(unparking, self.by))
 
     async def notes(self, names: Collection[str]) -> Mapping[str, Note]:
-        return await self.line.call("notes", lambda: self.shared.notes(names))
+        found: dict[str, Note] = {}
+        for home, some in self._at_home(names):
+            found |= await home.line.call("notes", partial(home.shared.notes, some))
+        return found
 
     async def note(self, name: str, note: Note | None) -> None:
-        await self.line.call(f"note {name}", lambda: self.shared.note(name, note))
+        home = self._home(name)
+        await home.line.call(f"note {name}", lambda: home.shared.note(name, note))
 
     async def select(self, table: Table, tail: str, params: Mapping[str, object]) -> list[Any]:
         raise NotImplementedError
@@ -167,3 +196,11 @@ class BuildDoor(ReadDoor):
 def _said(advances: Sequence[Advance]) -> str:
     steps = (f"{each.name} {each.start.position}-{each.end.position}/{each.start.epoch}" for each in advances)
     return f"save {', '.join(steps)}"
+
+
+def _said_of(generation: Generation) -> str:
+    return f"{generation.subscription} {generation.number} {generation.state}"
+
+
+def _places(shared: SharedReads, names: Collection[str]) -> Mapping[str, Checkpoint]:
+    return shared.kept.tables.places(names)

@@ -41,11 +41,17 @@ class Model:
         other.letters = {key: list(positions) for key, positions in self.letters.items()}
         return other
 
-    def take(self, event: Recorded[Any], others: Others, skipped: Skipped = frozenset()) -> None:
-        """Fold an event, but for the keys that are to leave it out for good."""
-        keys = list(self.keys(event, self.rows))
+    def take(
+        self,
+        event: Recorded[Any],
+        others: Others,
+        skipped: Skipped = frozenset(),
+        owns: Callable[[str], bool] = lambda key: True,
+    ) -> None:
+        """Fold an event into the keys that somebody ``owns``, but for those that are to leave it out for good."""
+        keys = list(filter(owns, self.keys(event, self.rows)))
         if self.name == "statement" and isinstance(event.event, Renamed):
-            self._keep_for_all(event)
+            self._keep_for_all(event, owns)
         for key in keys:
             if (self.name, key, event.position) in skipped:
                 continue
@@ -63,9 +69,9 @@ class Model:
                 self.rows[key] = self._changed(key, mended, {}, code)
                 self._sweep()
 
-    def _keep_for_all(self, event: Recorded[Any]) -> None:
+    def _keep_for_all(self, event: Recorded[Any], owns: Callable[[str], bool]) -> None:
         """An event for all rows that hold a value: what a parked one will hold is not known yet."""
-        for key in self.letters:
+        for key in filter(owns, self.letters):
             self._keep(key, event)
 
     def _keep(self, key: str, event: Recorded[Any]) -> None:
@@ -166,13 +172,16 @@ def _owner(key: str, row: Row | None, event: Recorded[Any], others: Others, code
 
 
 def _openings(event: Recorded[Any], rows: Rows) -> list[str]:
-    return [event.stream.partition("-")[2]] if isinstance(event.event, Opened) else []
+    return [event.stream.partition("-")[2]] if isinstance(event.event, (Opened, Deposited)) else []
 
 
 def _opening(key: str, row: Row | None, event: Recorded[Any], others: Others, code: Code) -> Row:
+    row = row or {"account_id": key, "owners": "", "received": 0}
+    if isinstance(event.event, Deposited):
+        return {**row, "received": row["received"] + event.event.amount}
     owner = others["owner_view"].rows.get(event.event.owner)
     seen = f"{owner['name']}/{owner['names']} " if owner else "-/0 "
-    return {"account_id": key, "owners": (row["owners"] if row else "") + seen}
+    return {**row, "owners": row["owners"] + seen}
 
 
 def _closings(event: Recorded[Any], rows: Rows) -> list[str]:
@@ -197,7 +206,7 @@ def _purse(key: str, row: Row | None, event: Recorded[Any], others: Others, code
             row["balance"] += amount
         case _:
             row["balance"] -= event.event.amount
-    return {**row, "mark": _mark(row, event, 1)}
+    return {**row, "mark": _mark(row, event, code.twist)}
 
 
 def _everything(event: Recorded[Any], rows: Rows) -> list[str]:

@@ -19,8 +19,7 @@ from twofold.projections.generations import (
 )
 from twofold.projections.layout import tables_of
 from twofold.projections.table import Table
-from twofold.subscriptions import Checkpoint
-from twofold.subscriptions.partition import whole
+from twofold.subscriptions.partition import partition_names, whole
 
 
 class ImpossibleError(Exception):
@@ -70,20 +69,25 @@ class Generations:
 
     def exchange(self, change: Switch) -> None:
         name, old, new, kept = change.subscription, change.old, change.new, self._reads.kept
-        epoch = self.epoch(change)
+        epoch, were = self.epoch(change), self._family(subscription_of(name, new))
         for table in tables_of(change.made):
             self._rename(table.name, numbered(table.name, old))
             self._rename(numbered(table.name, new), table.name)
+        kept.tables.forget(subscription_of(name, old))
         self._move(name, subscription_of(name, old), epoch)
         self._move(subscription_of(name, new), name, epoch)
-        kept.notes.pop(name, None)
+        if were == [subscription_of(name, new)] and change.partitions > 1:
+            at = kept.tables.checkpoints[name]
+            kept.tables.checkpoints |= dict.fromkeys(partition_names(name, change.partitions), at)
+        kept.forget_notes(name)
         self._set((name, old), change.leaves)
         self._set((name, new), "active")
 
     def epoch(self, change: Switch) -> int:
         """The epoch under both names, higher than either had."""
-        places = self.place(change.subscription), self.place(subscription_of(change.subscription, change.new))
-        return max(at.epoch for at in places if at is not None) + 1
+        beside = subscription_of(change.subscription, change.new)
+        names = *self._family(change.subscription), *self._family(beside)
+        return max(self._reads.kept.tables.checkpoints[name].epoch for name in names) + 1
 
     def drop(self, generation: Generation, tables: Sequence[Table]) -> bool:
         about = generation.subscription, generation.number
@@ -92,8 +96,7 @@ class Generations:
         with self._reads.transaction() as kept:
             for table in tables:
                 self._reads.remove(numbered(table.name, generation.number))
-            for name in [each for each in kept.tables.checkpoints if whole(each) == subscription_of(*about)]:
-                del kept.tables.checkpoints[name]
+            kept.tables.forget(subscription_of(*about))
             self._set(about, generation.dropped)
         self._reads.watch.dropped(generation)
         self._reads.flush()
@@ -102,8 +105,9 @@ class Generations:
     def may_drop(self, generation: Generation) -> bool:
         return generation in self.of([generation.subscription])
 
-    def place(self, name: str) -> Checkpoint | None:
-        return self._reads.kept.tables.checkpoints.get(name)
+    def _family(self, name: str) -> list[str]:
+        """The names of a subscription's checkpoints: its own, and those of its partitions."""
+        return [each for each in self._reads.kept.tables.checkpoints if whole(each) == name]
 
     def _set(self, about: tuple[str, int], state: State) -> None:
         found = self._reads.kept.generations
@@ -112,8 +116,10 @@ class Generations:
 
     def _move(self, name: str, other: str, epoch: int) -> None:
         found = self._reads.kept.tables.checkpoints
-        if name in found:
-            found[other] = msgspec.structs.replace(found.pop(name), epoch=epoch)
+        if self._family(other):
+            raise ImpossibleError(f"{name} cannot stand as {other}: there is one")
+        for each in self._family(name):
+            found[other + each.removeprefix(name)] = msgspec.structs.replace(found.pop(each), epoch=epoch)
 
     def _rename(self, name: str, other: str) -> None:
         """Let a table have another name, with everything that is known under its name."""

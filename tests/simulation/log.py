@@ -6,7 +6,9 @@ from collections.abc import Callable, Collection, Coroutine, Generator, Mapping,
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from tests.simulation.generations import Generations
 from tests.simulation.network import Line
+from tests.simulation.reads import SharedReads
 from tests.simulation.tables import Tables
 from tests.simulation.waiting import done
 from tests.simulation.watch import NOBODY, By, Watch
@@ -24,13 +26,18 @@ T = TypeVar("T")
 
 
 class SharedLog(MemoryLog):
-    """The log itself, as it is on disk, with the tables in its database."""
+    """The log itself, as it is on disk, with the strong read models in its database: no crash takes anything back."""
 
     def __init__(self, store_id: str = "simulated") -> None:
         super().__init__()
         self._store_id = store_id
-        self.tables = Tables()
+        self.strong = SharedReads()
+        self.generations = Generations(self.strong)
         self.watch = Watch()
+
+    @property
+    def tables(self) -> Tables:
+        return self.strong.kept.tables
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -39,11 +46,11 @@ class SharedLog(MemoryLog):
     @contextmanager
     def transaction(self) -> Generator[None]:
         """All of it, or nothing."""
-        before = len(self._rows), dict(self._versions), dict(self._receipts), self.tables.copied()
+        before = len(self._rows), dict(self._versions), dict(self._receipts), self.strong.kept.copied()
         try:
             yield
         except BaseException:
-            count, self._versions, self._receipts, self.tables = before
+            count, self._versions, self._receipts, self.strong.kept = before
             del self._rows[count:], self._tags[count:]
             raise
 
@@ -53,18 +60,6 @@ class SharedLog(MemoryLog):
             verdicts = list(done(self.append(batch)))
             done(inline.take_effect(AppendTransaction(self), batch, verdicts))
         return verdicts
-
-    def install(self, tables: Sequence[Table]) -> None:
-        for table in tables:
-            self.tables.rows.setdefault(table.name, {})
-
-    def save(self, advances: Sequence[Advance], by: By = NOBODY) -> list[bool]:
-        with self.transaction():
-            moved = save(self.tables, advances)
-        for advance, has_moved in zip(advances, moved, strict=True):
-            if has_moved:
-                self.watch.advanced(advance, by)
-        return moved
 
 
 def save(tables: Tables, advances: Sequence[Advance]) -> list[bool]:
@@ -79,8 +74,8 @@ def save(tables: Tables, advances: Sequence[Advance]) -> list[bool]:
 class AppendTransaction:
     """The open transaction of an append, over the tables in the log's database."""
 
-    def __init__(self, log: SharedLog) -> None:
-        self._log = log
+    def __init__(self, log: SharedLog, told: Callable[[Sequence[Advance]], None] = lambda advances: None) -> None:
+        self._log, self._told = log, told
 
     async def checkpoints(self, names: Collection[str]) -> Mapping[str, Checkpoint]:
         return self._log.tables.places(names)
@@ -92,7 +87,9 @@ class AppendTransaction:
         return self._log.tables.find(table, column, values)
 
     async def save(self, advances: Sequence[Advance]) -> list[bool]:
-        return save(self._log.tables, advances)
+        moved = save(self._log.tables, advances)
+        self._told([advance for advance, has_moved in zip(advances, moved, strict=True) if has_moved])
+        return moved
 
     async def position(self) -> int:
         return len(self._log.rows)
@@ -105,10 +102,10 @@ class AppendTransaction:
             self._log.tables.write(each)
 
     async def generations(self, subscriptions: Collection[str]) -> Sequence[Generation]:
-        return []
+        return self._log.generations.of(subscriptions)
 
     async def switch(self, change: Switch) -> bool:
-        raise NotImplementedError
+        return self._log.generations.switch(change)
 
 
 class LogDoor:
@@ -118,6 +115,8 @@ class LogDoor:
         self._log, self._line, self._by = log, line, by
         self._inline: Inline | None = None
         self._strong: Sequence[str] = ()
+        self.appended = set[int]()
+        """The positions that were appended through this door."""
 
     async def open(self) -> None:
         """Nothing to do."""
@@ -139,6 +138,7 @@ class LogDoor:
         except BaseException:
             if inline is not None:
                 inline.undone()
+                inline.tell()
             raise
         if inline is not None:
             inline.kept()
@@ -149,15 +149,19 @@ class LogDoor:
         before = len(self._log.rows)
         verdicts = list(done(self._log.append(batch))) if inline is None else self._log.append_with(inline, batch)
         if any(isinstance(verdict, Appended) and not verdict.replayed for verdict in verdicts):
+            self.appended.update(range(before + 1, len(self._log.rows) + 1))
             self._log.watch.appended(before, self._strong, self._by)
         return verdicts
 
     async def between_appends(self, work: Callable[[PortTransaction], Coroutine[Any, Any, T]]) -> T:
         def serve() -> T:
             with self._log.transaction():
-                return done(work(AppendTransaction(self._log)))
+                return done(work(AppendTransaction(self._log, self._moved)))
 
         return await self._line.call("between appends", serve, unknown=True)
+
+    def _moved(self, advances: Sequence[Advance]) -> None:
+        self._log.watch.advanced(advances, self._by)
 
     async def read(self, **wanted: Any) -> Page:
         return await self._line.call("read", lambda: done(self._log.read(**wanted)))

@@ -9,8 +9,8 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from tests.simulation.oracle import SUBSCRIPTIONS
-from tests.simulation.read_models import CODES, Code
-from tests.simulation.strong import STRONG
+from tests.simulation.read_models import CODES, NEW, ODD, OLD, WIDE, Code
+from tests.simulation.tracks import STRONG
 
 Mode: TypeAlias = Literal["alone", "shared", "none"]
 """Whether it runs all that it knows whoever else does, its share of it, or nothing."""
@@ -42,7 +42,7 @@ class Machine(msgspec.Struct):
 def machines(chance: Random) -> list[Machine]:
     """Some machines, of which at least one runs each subscription."""
     page_max = chance.choice([1, 2, 3, 5, 10, 100])
-    codes = chance.choice([CODES[:1], CODES[:1], CODES[:2], CODES])
+    codes = chance.choice([[OLD], [OLD], [OLD, WIDE, ODD], [OLD, NEW], CODES])
     return [
         Machine(
             f"machine{number}",
@@ -68,7 +68,9 @@ def _shared_out(chance: Random, count: int) -> list[tuple[Mode, Sequence[str]]]:
     others: list[tuple[Mode, Sequence[str]]] = []
     for _ in range(count - 1):
         some = tuple(name for name in SUBSCRIPTIONS if chance.random() < 0.5)
-        others.append((chance.choice(["alone", "shared", "none"]), chance.choice([SUBSCRIPTIONS, some or STRONG])))
+        others.append(
+            (chance.choice(["alone", "shared", "none"]), chance.choice([SUBSCRIPTIONS, some or tuple(STRONG)]))
+        )
     ran = {name for mode, knows in others if mode != "none" for name in knows}
     left = tuple(name for name in SUBSCRIPTIONS if chance.random() < 0.5 or name not in ran)
-    return [(chance.choice(["alone", "shared"]), chance.choice([SUBSCRIPTIONS, left or STRONG])), *others]
+    return [(chance.choice(["alone", "shared"]), chance.choice([SUBSCRIPTIONS, left or tuple(STRONG)])), *others]

@@ -17,6 +17,9 @@ from twofold.errors import OutcomeUnknownError, StoreUnavailableError, TwofoldEr
 T = TypeVar("T")
 
 
+STUMBLING_SECONDS = 0.5
+
+
 class Weather(msgspec.Struct):
     """How calls fare, as shares of all; a slow one takes up to ``slow_seconds`` each way."""
 
@@ -25,9 +28,9 @@ class Weather(msgspec.Struct):
     refused: float = 0.0
     lost: float = 0.0
 
-    def clear(self) -> None:
-        """From now on all goes well."""
-        self.slow = self.refused = self.lost = 0.0
+    def turn(self, other: Weather) -> None:
+        """From now on calls fare like this."""
+        self.slow, self.refused, self.lost = other.slow, other.refused, other.lost
 
 
 class Line:
@@ -43,9 +46,9 @@ class Line:
     ) -> None:
         self._weather, self._chance, self._quick_seconds, self._tell = weather, chance, quick_seconds, tell
         self._loop = loop
-        self._under_way: dict[asyncio.Future[Any], None] = {}
+        self._under_way: dict[asyncio.Future[Any], str] = {}
         self._connection = 0
-        self._is_cut = False
+        self._is_cut = self._stumbles = False
 
     def cut(self) -> None:
         """Nothing goes through any more, nor what is under way, nor an answer."""
@@ -60,6 +63,10 @@ class Line:
             _give(answer, StoreUnavailableError("the connection was lost", reason="away"))
         self._under_way.clear()
 
+    def stumble(self) -> None:
+        """Of the next two loads that are under way together one fails at once, and the other takes its time."""
+        self._stumbles = True
+
     async def call(self, what: str, serve: Callable[[], T], *, unknown: bool = False) -> T:
         """What ``serve`` gives, done all at once somewhere between now and then.
 
@@ -70,13 +77,23 @@ class Line:
         if isinstance(loop, Loop) and loop.over:
             raise asyncio.CancelledError
         answer: asyncio.Future[T] = loop.create_future()
-        self._under_way[answer] = None
+        seconds = STUMBLING_SECONDS * self._chance.random() if self._stumbles_at(what) else self._seconds()
+        self._under_way[answer] = what
         carried = partial(self._serve, what, serve, answer, self._connection, unknown)
-        loop.call_later(self._seconds(), carried, context=_elsewhere())
+        loop.call_later(seconds, carried, context=_elsewhere())
         try:
             return await answer
         finally:
             self._under_way.pop(answer, None)
+
+    def _stumbles_at(self, what: str) -> bool:
+        """Whether this is the call that takes its time. Then another has failed."""
+        loads = [answer for answer, other in self._under_way.items() if other.startswith("load")]
+        if not self._stumbles or not loads or not what.startswith("load"):
+            return False
+        self._stumbles = False
+        _give(loads[0], StoreUnavailableError("one of the connections was lost", reason="away"))
+        return True
 
     def _serve(
         self, what: str, serve: Callable[[], T], answer: asyncio.Future[T], connection: int, unknown: bool

@@ -7,13 +7,14 @@ from collections.abc import Collection, Sequence
 from tests.simulation.databases import Databases
 from tests.simulation.facts import Facts, must
 from tests.simulation.read_models import Code
-from tests.simulation.strong import STRONG, StrongOnes
-from tests.simulation.tracks import GROUPS, JOURNAL, State, Tracks
+from tests.simulation.strong import StrongOnes
+from tests.simulation.tracks import GROUPS, STRONG, State, Tracks
 from tests.simulation.watch import By, Watch
-from twofold.projections.generations import Generation, Switch
+from twofold.projections.generations import Generation, Switch, active_name
 from twofold.projections.port import Advance, Arrangement, Unparking
+from twofold.subscriptions.partition import whole
 
-SUBSCRIPTIONS = (*GROUPS, JOURNAL, *STRONG)
+SUBSCRIPTIONS = (*GROUPS, *STRONG)
 
 
 class Oracle(Watch):
@@ -23,9 +24,9 @@ class Oracle(Watch):
         self.facts = Facts(databases.log)
         self.tracks = Tracks(self.facts, databases.reads)
         self.strong = StrongOnes(self.facts, databases.log, gap_max)
-        self._kept = databases.reads
+        self._databases = databases
         self._taken_back: set[str] = set()
-        databases.reads.watch = databases.log.watch = self
+        databases.reads.watch = databases.log.watch = databases.log.strong.watch = self
 
     def state(self) -> State:
         """What should be kept of the read models now."""
@@ -35,11 +36,9 @@ class Oracle(Watch):
         """From now on this should be kept."""
         self.tracks.fall_back(state)
 
-    def advanced(self, advance: Advance, by: By) -> None:
-        if advance.name in STRONG:
-            self.strong.advanced(advance)
-        else:
-            self.tracks.advanced(advance, by)
+    def advanced(self, advances: Sequence[Advance], by: By) -> None:
+        for tracks in (self.tracks, self.strong):
+            tracks.advanced([advance for advance in advances if self._of(advance.name) is tracks], by)
 
     def arranged(self, arrangement: Arrangement) -> None:
         self.tracks.arranged(arrangement)
@@ -48,15 +47,15 @@ class Oracle(Watch):
         self.tracks.let_go(unparking, by)
 
     def entered(self, generation: Generation) -> None:
-        self.tracks.entered(generation)
+        self._of(generation.subscription).entered(generation)
 
     def switched(self, change: Switch) -> None:
-        self.tracks.switched(change)
+        self._of(change.subscription).switched(change)
         if change.back:
             self._taken_back.add(change.subscription)
 
     def dropped(self, generation: Generation) -> None:
-        self.tracks.dropped(generation)
+        self._of(generation.subscription).dropped(generation)
 
     def appended(self, before: int, strong: Sequence[str], by: By) -> None:
         self.strong.appended(before, strong, by)
@@ -77,16 +76,23 @@ class Oracle(Watch):
     def served(self, generation: Generation) -> None:
         """Somebody was told that this generation serves."""
         about = generation.subscription, generation.number
-        must(about in self.tracks.served, f"generation {generation.number} of {generation.subscription} never served")
+        must(
+            about in self._of(generation.subscription).served,
+            f"generation {generation.number} of {generation.subscription} never served",
+        )
 
     def finish(self, code: Code) -> None:
         """All is calm, and everybody says that nothing is left to do."""
         self.tracks.finish(code)
-        self.strong.finish()
+        self.strong.finish(code)
         self.facts.finish()
         # Of those that have gone on since, a note says nothing any more.
-        notes = [note for name, note in self._kept.kept.notes.items() if note.position == self._at(name)]
+        noted = self._databases.reads.kept.notes | self._databases.log.strong.kept.notes
+        notes = [note for name, note in noted.items() if note.position == self._at(whole(name))]
         must(not notes, f"stopped: {notes}")
 
     def _at(self, name: str) -> int:
-        return self.strong.at(name) if name in STRONG else self.tracks.at(name)
+        return self._of(name).at(name)
+
+    def _of(self, name: str) -> Tracks:
+        return self.strong if active_name(name) in STRONG else self.tracks

@@ -6,9 +6,9 @@ import asyncio
 import contextvars
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from tests.simulation.clocks import WallClock
 from tests.simulation.doors import BuildDoor, ReadDoor
 from tests.simulation.leases import LeaseDoor
 from tests.simulation.log import LogDoor
@@ -16,7 +16,6 @@ from tests.simulation.loop import HOST, Host
 from tests.simulation.machine import Machine
 from tests.simulation.read_models import PARTS, groups
 from tests.simulation.watch import By
-from twofold.clock import FixedClock
 from twofold.deciders.handling import Handling
 from twofold.deciders.states import States
 from twofold.errors import StoreError
@@ -24,7 +23,10 @@ from twofold.projections import Inline, Projector, groups_of
 from twofold.projections.builds import Builds
 from twofold.projections.dead_letters import DeadLetters
 from twofold.projections.deployment import Deployment, Plan, code_of
+from twofold.projections.group import Group
+from twofold.projections.laggards import Laggards
 from twofold.projections.port import ReadStore
+from twofold.projections.repartitioning import Arranging, Repartitioning
 from twofold.projections.rollout import Rollout
 from twofold.store.appender import Appender
 from twofold.subscriptions import Engine, Wish, Worker
@@ -32,7 +34,6 @@ from twofold.subscriptions import Engine, Wish, Worker
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-CLOCK = FixedClock(datetime(2000, 1, 1, tzinfo=UTC))
 LEASE_LOOKS = 2
 PARKED_MAX = 1000
 
@@ -46,6 +47,7 @@ class Process(Host):
         self.machine, self.code = machine, machine.code
         self.is_up = False
         self._world, self._noticed = world, world.rewinds
+        self.clock = world.wall_clocks.setdefault(machine.name, WallClock(world.loop.time))
         parts, by = PARTS[self.code.name], By(self.code.name)
         self.registry, self._decisions = parts.registry, parts.decisions
         projections = [each for each in parts.projections if each.subscription in machine.knows]
@@ -54,8 +56,9 @@ class Process(Host):
         self._strong = [group for group in self.groups if group.strong]
         self._line, log_line = (world.line(machine.name, machine.quick) for _ in range(2))
         self.log = LogDoor(world.databases.log, log_line, by)
-        self.reads = ReadDoor(world.databases, self._line, log_line, by)
-        building = BuildDoor(world.databases, self._line, log_line, by)
+        tables = [each.table for each in projections]
+        self.reads = ReadDoor(world.databases, self._line, log_line, by, tables)
+        building = BuildDoor(world.databases, self._line, log_line, by, tables)
         self.leases = LeaseDoor(world.databases.leases, self._line)
         self._projector = Projector(
             self.reads,
@@ -65,8 +68,7 @@ class Process(Host):
             parked_max=PARKED_MAX,
             watches_code=True,
         )
-        weak = [group for group in self.groups if not group.strong]  # Strong ones have one generation here.
-        self.deployment = Deployment(self.reads, weak)
+        self.deployment = Deployment(self.reads, self.groups)
         self.letters = DeadLetters(self.log, self.registry, self.reads, projections)
         self.engine = Engine(
             self.log,
@@ -80,7 +82,7 @@ class Process(Host):
             self.leases,
             lambda: self._projector.interests,
             shared=machine.mode == "shared",
-            codes={group.name: code_of(group) for group in self.groups if not group.strong},
+            codes={group.name: code_of(group) for group in self.groups},
             build=self._build,
             help=lambda name: self.builds.help(name),
             id=f"{machine.name}.{machine.lives}",
@@ -105,8 +107,17 @@ class Process(Host):
             self.registry,
             self.deployment,
             self.builds,
-            weak,
+            self.groups,
             sample=_no_sample,
+            taken_back=self.engine.doubt,
+        )
+        self.laggards = Laggards(self.log, self.reads, self.builds, reach=self.reach)
+        self.arranging = Arranging(
+            Repartitioning(self.log, self.registry, self.reads, projector=self._projector_of),
+            self.reads,
+            self.groups,
+            besides=lambda: self.builds.waiting,
+            arranged=self.worker.nudge,
         )
         self.reads.on_loss(self.engine.doubt)
         self.reads.on_loss(self.builds.doubt)
@@ -155,6 +166,15 @@ class Process(Host):
             await self.builds.reach(names, position, timeout_seconds=max(until - clock(), 0.0))
         await self.engine.reach(names, position, timeout_seconds=max(until - clock(), 0.0))
 
+    async def ask(self, names: Collection[str], *, timeout_seconds: float) -> None:
+        """Return when questions to these may be answered; ``BehindError`` otherwise."""
+        if late := self.laggards.names.intersection(names):
+            await self.laggards.catch_up(late, timeout_seconds=timeout_seconds)
+
+    def stumble(self) -> None:
+        """One of its connections to the database of read models is about to fail, and another one to be slow."""
+        self._line.stumble()
+
     def lose_reads(self) -> None:
         """The database of read models has crashed; what was seen of it may be no more."""
         self._line.cut()
@@ -175,18 +195,29 @@ class Process(Host):
             appender=self.appender,
             store=self.log,
             registry=self.registry,
-            clock=CLOCK,
+            clock=self.clock,
             head=head,
         )
         plans = await self.deployment.plans()
         while not await self._deployed(plans):
             plans = await self.deployment.plans()
         if self._strong:
-            inline = Inline(self._strong, self.registry, head, moved=self.engine.moved, gap_max=self._world.gap_max)
+            inline = Inline(
+                self._strong,
+                self.registry,
+                head,
+                moved=self.engine.moved,
+                left=self.laggards.left,
+                gap_max=self._world.gap_max,
+            )
             self.log.carry(inline, [group.name for group in self._strong])
+            self.laggards.add([group.name for group in self._strong])
+            await self.laggards.look()
         if self.machine.mode != "none":
+            await self.arranging.arrange()
             await self.worker.start()
             await self._begin(plans)
+            self.arranging.begin()
         self.is_up = True
 
     async def _deployed(self, plans: Sequence[Plan]) -> bool:
@@ -212,7 +243,12 @@ class Process(Host):
     async def _build(self, wish: Wish) -> None:
         await self.rollout.rebuild(wish.name, switch=wish.verb == "rebuild")
 
+    def _projector_of(self, group: Group) -> Projector:
+        """One for a single subscription, that remembers nothing."""
+        return Projector(self.reads, group.projections, groups=[group], parked_max=PARKED_MAX, watches_code=True)
+
     async def _stop(self) -> None:
+        await self.arranging.stop()
         await self.builds.stop()
         await self.worker.stop()
 

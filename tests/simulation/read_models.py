@@ -10,22 +10,25 @@ import msgspec
 from tests.simulation.domain import WRITE_SIDE, Closed, Deposited, Opened, Renamed, Withdrawn
 from twofold.messages import Event, Indexed, Key, Recorded, by, evolve
 from twofold.parts import sort_parts
-from twofold.projections import REMOVED, ReadModel, Removed, Writer, groups_of, projects, strong
+from twofold.projections import REMOVED, ReadModel, Removed, Writer, groups_of, partitioned, projects, strong
 from twofold.projections.group import Group
 
 # No `from __future__ import annotations` here: the classes are made inside a function, and their annotations name each other.
 
 
 class Code(msgspec.Struct, frozen=True):
-    """One state of the program. Its folds differ from those of others by a number in every row, and by what they can take."""
+    """One state of the program. Its folds differ from those of others by a number in every row, and by what they can take;
+    the same folds may be split into more ``partitions``."""
 
     name: str
     twist: int
     takes_bad: bool = False
+    partitions: int = 1
 
 
-OLD, NEW, LAST = Code("old", 1), Code("new", 3), Code("last", 3, takes_bad=True)
-CODES = (OLD, NEW, LAST)
+OLD, WIDE, ODD = Code("old", 1), Code("wide", 1, partitions=4), Code("odd", 1, partitions=6)
+NEW, LAST = Code("new", 3, partitions=2), Code("last", 3, takes_bad=True, partitions=2)
+CODES = (OLD, WIDE, ODD, NEW, LAST)
 """Whatever is deployed during a storm, the last is deployed at its end."""
 
 UNLUCKY = 7
@@ -50,6 +53,7 @@ def read_models(code: Code) -> Sequence[type[ReadModel]]:
     """The read models as this code has them."""
     twist, takes_bad = code.twist, code.takes_bad
 
+    @partitioned(code.partitions)
     class AccountView(ReadModel):
         """Begun and removed by events; every event leaves its mark, so that one skipped, doubled or out of turn shows."""
 
@@ -95,6 +99,7 @@ def read_models(code: Code) -> Sequence[type[ReadModel]]:
             self.total -= recorded.event.amount
             self.mark = (self.mark * 31 + recorded.position * twist) % MODULUS
 
+    @partitioned(code.partitions)
     class Statement(ReadModel):
         """All rows of an owner are changed by one event."""
 
@@ -121,14 +126,19 @@ def read_models(code: Code) -> Sequence[type[ReadModel]]:
             self.name, self.names = event.name, self.names + twist
 
     class Opening(ReadModel):
-        """Looks up the owner as he was called at that moment."""
+        """Looks up the owner as he was called at that moment, and is changed often besides."""
 
         account_id: Key[str]
         owners: str = ""
+        received: int = 0
 
         @evolve
         def was_opened(self, event: Opened, owner: Annotated[OwnerView | None, by("owner")]) -> None:
             self.owners += f"{owner.name if owner else '-'}/{owner.names if owner else 0} "
+
+        @evolve
+        def was_received(self, event: Deposited) -> None:
+            self.received += event.amount
 
     class Closings(ReadModel):
         """Cares for few events."""
@@ -144,8 +154,8 @@ def read_models(code: Code) -> Sequence[type[ReadModel]]:
 
 
 def strong_models(code: Code) -> Sequence[type[ReadModel]]:
-    """The strong read models as this code has them. They differ in what they take only: nothing builds them anew."""
-    takes_bad = code.takes_bad
+    """The strong read models as this code has them. One is the same in every code."""
+    twist, takes_bad = code.twist, code.takes_bad
 
     @strong
     class Purse(ReadModel):
@@ -168,7 +178,7 @@ def strong_models(code: Code) -> Sequence[type[ReadModel]]:
 
         @evolve(always=True)
         def was_seen(self, event: Recorded[Event]) -> None:
-            self.mark = (self.mark * 31 + event.position) % MODULUS
+            self.mark = (self.mark * 31 + event.position * twist) % MODULUS
 
     @strong
     class Tally(ReadModel):

@@ -35,6 +35,11 @@ class Kept(msgspec.Struct):
     ends: dict[str, float] = {}
     wishes: dict[tuple[str, Verb], Wish] = {}
 
+    def forget_notes(self, name: str) -> None:
+        """Forget why a subscription, or a partition of it, stopped."""
+        for each in [each for each in self.notes if whole(each) == name]:
+            del self.notes[each]
+
     def copied(self) -> Kept:
         return Kept(
             self.tables.copied(),
@@ -95,7 +100,7 @@ class SharedReads:
         """Make the tables that are missing, and forget the checkpoint of each that was."""
         for table in tables:
             if table.name not in leave and table.name not in self.kept.tables.rows:
-                self.kept.tables.checkpoints.pop(table.subscription, None)
+                self.kept.tables.forget(table.subscription)
                 self.make(table)
         self.flush()
 
@@ -120,9 +125,7 @@ class SharedReads:
             for advance, has_moved in zip(advances, moved, strict=True):
                 if has_moved:
                     self.write(advance)
-        for advance, has_moved in zip(advances, moved, strict=True):
-            if has_moved:
-                self.watch.advanced(advance, by)
+        self.watch.advanced([advance for advance, has_moved in zip(advances, moved, strict=True) if has_moved], by)
         return moved
 
     def write(self, advance: Advance) -> None:
@@ -154,6 +157,7 @@ class SharedReads:
                 del checkpoints[each]
             for each, at in ({name: next(iter(wanted.after.values()))} | dict(wanted.after)).items():
                 checkpoints[each] = msgspec.structs.replace(at, epoch=epoch)
+            kept.forget_notes(name)
         self.watch.arranged(wanted)
         return True
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
+from itertools import cycle
 from typing import Any
 
 import msgspec
@@ -13,12 +14,13 @@ import msgspec
 from tests.simulation.clients import command
 from tests.simulation.facts import WrongError
 from tests.simulation.machine import machines
+from tests.simulation.network import Weather
 from tests.simulation.process import Process
-from tests.simulation.read_models import LAST
-from tests.simulation.storm import STORMS, Fleet
-from tests.simulation.strong import STRONG
+from tests.simulation.read_models import LAST, NEW, ODD, OLD, WIDE
+from tests.simulation.storm import ABOUT_PARTITIONS, STORMS, Fleet
+from tests.simulation.tracks import STRONG
 from tests.simulation.world import Order, World
-from twofold.errors import NotFoundError
+from twofold.errors import BehindError, NotFoundError
 
 CALM_SECONDS = 300.0
 BEGINS = (0.0, 0.0, 0.5, 1.5)
@@ -76,18 +78,31 @@ class Run:
 
     def __init__(self, world: World) -> None:
         self._world, self._chance = world, world.chance
-        chance, weather = world.chance, world.weather
+        chance = world.chance
         self._machines = machines(chance)
-        weather.slow, weather.refused, weather.lost = (chance.choice([0, 0, 0.02, 0.1, 0.3]) for _ in range(3))
+        slow, refused, lost = (chance.choice([0, 0, 0.02, 0.1, 0.3]) for _ in range(3))
+        self._weather = Weather(slow=slow, refused=refused, lost=lost)
+        self._starts_well = chance.random() < 0.7
         self._actions, self._pace, self._begins = chance.choice(STORMS), chance.choice(PACES), chance.choice(BEGINS)
-        bad = chance.choice([0, 0.1, 0.4])
-        for number in range(chance.choice([5, 15, 30])):
+        bad, count = chance.choice([0, 0.1, 0.4]), chance.choice([5, 15, 30])
+        if Fleet.mend_and_switch in self._actions:  # Then there is something to mend, and other code to switch to.
+            bad, count = 0.4, 30
+            for machine, code in zip(self._machines, cycle([OLD, NEW]), strict=False):
+                machine.code = code
+        if self._actions is ABOUT_PARTITIONS:  # Then there are several who share them, and much to do.
+            count = 30
+            for machine in self._machines:
+                machine.mode, machine.code = "shared", chance.choice([OLD, WIDE, ODD])
+        for number in range(count):
             world.orders.append(Order(f"c{number}", command(chance, bad)))
         world.open_orders = len(world.orders)
 
     async def all(self) -> None:
         self._world.remember()
         self._fleet = Fleet(self._world, self._machines)
+        if self._starts_well:  # In the worst weather nobody would be up before it is over.
+            await self._ends(self._until(lambda: self._fleet.is_up), "one never starts")
+        self._world.weather.turn(self._weather)
         await self._storm()
         self._calm()
         await self._ends(self._until(lambda: not self._world.open_orders), "commands wait for ever")
@@ -113,7 +128,8 @@ class Run:
 
     def _calm(self) -> None:
         self._world.tell("", "the storm is over")
-        self._world.weather.clear()
+        self._world.weather.turn(Weather())
+        self._world.clock.come_up()
         for process in self._fleet.processes:
             self._world.loop.wake(process)
 
@@ -123,16 +139,26 @@ class Run:
         self._world.oracle.calm_down()
         head = self._world.oracle.facts.head
         for process in self._fleet.processes:
-            names = [name for name in process.machine.knows if await self._can_follow(process, name)]
+            await self._reach_what_it_follows(process, head)
+
+    async def _reach_what_it_follows(self, process: Process, head: int) -> None:
+        """Of what other code lets serve meanwhile, only this process is too late."""
+        names = [name for name in process.machine.knows if await self._can_follow(process, name)]
+        try:
             await process.reach(names, head, timeout_seconds=CALM_SECONDS)
+        except BehindError:
+            if all([await self._can_follow(process, name) for name in names]):
+                raise
+            await self._reach_what_it_follows(process, head)
+        else:
             self._world.oracle.reached(names, head)
 
     async def _can_follow(self, process: Process, name: str) -> bool:
         """Whether a process runs a subscription, and its code is the one to do so."""
         if process.machine.mode == "none":
             return False
-        if name in STRONG:
-            return name not in process.engine.stopped and self._world.oracle.strong.can_follow(name, process.code)
+        if name in STRONG and not self._world.oracle.strong.can_follow(name, process.code):
+            return False
         groups = [group for group in process.groups if group.name == name]
         return all([await process.deployment.serves(group) for group in groups])
 
@@ -152,13 +178,14 @@ class Run:
         """What nobody builds of itself, because it was rejected or cancelled, is asked for; what waits is given up."""
         for process in self._fleet.processes:
             for group in process.groups:
-                while not group.strong and (await process.deployment.plan(group)).is_banned:
+                while (await process.deployment.plan(group)).is_banned:
                     await process.rollout.rebuild(group.name)
         await self._until(lambda: not any(self._waits(process) for process in self._fleet.processes))
         for process in self._fleet.processes:
             for name in process.rollout.names:
                 with suppress(NotFoundError):
                     await process.rollout.cancel(name)
+        await self._until(lambda: self._world.oracle.tracks.is_arranged(LAST))
 
     def _waits(self, process: Process) -> bool:
         return process.machine.mode != "none" and bool(process.builds.waiting)

@@ -5,74 +5,58 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from tests.simulation.domain import Deposited
-from tests.simulation.expected import Model
 from tests.simulation.facts import Facts, must
 from tests.simulation.log import SharedLog
-from tests.simulation.read_models import CODES, LAST, UNLUCKY, Code
-from tests.simulation.tracks import difference
+from tests.simulation.read_models import CODES, UNLUCKY, Code
+from tests.simulation.tracks import STRONG, Track, Tracks, made_by
 from tests.simulation.watch import By
 from twofold.messages import Recorded
-from twofold.projections.port import Advance
-
-STRONG: tuple[str, ...] = ("purse", "tally")
+from twofold.projections.generations import Switch, subscription_of
 
 
-class StrongOnes:
-    """Each strong read model, in step with its checkpoint. More than ``gap_max`` events behind, an append leaves it there."""
+class StrongOnes(Tracks):
+    """Each generation of each strong read model, in step with its checkpoint. An append moves what serves, if its code made it;
+    more than ``gap_max`` events behind, it leaves it there."""
 
     def __init__(self, facts: Facts, log: SharedLog, gap_max: int) -> None:
-        self._facts, self._log, self._gap_max = facts, log, gap_max
-        self._models = {name: Model(name, LAST) for name in STRONG}
-        self._at = dict.fromkeys(STRONG, 0)
-
-    def at(self, name: str) -> int:
-        return self._at[name]
-
-    def advanced(self, advance: Advance) -> None:
-        """It was behind, and has caught up a little."""
-        start = advance.start.position
-        must(
-            start == self._at[advance.name],
-            f"{advance.name} moved on from {start}, but stood at {self._at[advance.name]}",
-        )
-        self.look(advance.name)
+        super().__init__(facts, log.strong, STRONG)
+        self._gap_max = gap_max
 
     def appended(self, before: int, carried: Sequence[str], by: By) -> None:
         """There are new events after ``before``, by a process that carries these."""
-        for name in STRONG:
-            expected = self._facts.head if name in carried and self._can_go_on(name, before, by) else self._at[name]
-            self.look(name)
-            must(self._at[name] == expected, f"{name} stands at {self._at[name]} instead of {expected} after an append")
+        for name, track in self._tracks.items():
+            goes_on = name in carried and self._can_go_on(track, before, by)
+            expected, found = self._facts.head if goes_on else track.at, self._found(track)
+            must(found == expected, f"{name} stands at {found} instead of {expected} after an append")
+            track.move(self._facts, found, ())
+            self.look(track)
 
-    def finish(self) -> None:
-        """All is calm."""
-        for name in STRONG:
-            self.look(name)
-            must(self._at[name] == self._facts.head, f"{name} has ended at {self._at[name]} of {self._facts.head}")
-
-    def look(self, name: str) -> None:
-        """Its rows are what the log says up to its checkpoint."""
-        checkpoints, model = self._log.tables.checkpoints, self._models[name]
-        at = checkpoints[name].position if name in checkpoints else 0
-        must(self._at[name] <= at <= self._facts.head, f"{name} went from {self._at[name]} to {at}")
-        for event in self._facts.events[self._at[name] : at]:
-            model.take(event, self._models)
-        self._at[name] = at
-        kept = self._log.tables.rows.get(name, {})
-        rows = {key: msgspec.json.decode(row) for key, row in kept.items()}
-        must(rows == model.rows, difference(name, at, rows, model.rows))
+    def switched(self, change: Switch) -> None:
+        """Between two appends: what takes over has all of the log, unless it is taken back."""
+        at, head = self.at(subscription_of(change.subscription, change.new)), self._facts.head
+        must(change.back or at == head, f"{change.subscription} was switched at {at} of {head}")
+        super().switched(change)
 
     def can_follow(self, name: str, code: Code) -> bool:
-        """Whether this code can take everything that is in the log."""
-        return not any(refused(name, event, code.name) for event in self._facts.events[self._at[name] :])
+        """Whether this code has made what serves, and can take everything that is in the log."""
+        track = self._tracks[name]
+        missed = self._facts.events[track.at :]
+        return _is_of(track, code.name) and not any(refused(name, event, code.name) for event in missed)
 
-    def _can_go_on(self, name: str, before: int, by: By) -> bool:
-        """Whether the events that were appended without it can be made up for."""
-        missed = self._facts.events[self._at[name] : before]
-        return len(missed) <= self._gap_max and not any(refused(name, event, by.code) for event in missed)
+    def _can_go_on(self, track: Track, before: int, by: By) -> bool:
+        """Whether this code made it, and the events that were appended without it can be made up for."""
+        missed = self._facts.events[track.at : before]
+        can_take = not any(refused(track.subscription, event, by.code) for event in missed)
+        return _is_of(track, by.code) and len(missed) <= self._gap_max and can_take
+
+    def _found(self, track: Track) -> int:
+        found = self._reads.kept.tables.checkpoints.get(track.name)
+        return found.position if found is not None else 0
+
+
+def _is_of(track: Track, code: str) -> bool:
+    return made_by(track.code.name, track.subscription) == made_by(code, track.subscription)
 
 
 def refused(name: str, event: Recorded[Any], code: str) -> bool:

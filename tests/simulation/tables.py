@@ -54,6 +54,11 @@ class Tables(msgspec.Struct):
         self.checkpoints[advance.name] = advance.end
         return True
 
+    def forget(self, name: str) -> None:
+        """Forget a subscription's checkpoint, and those of its partitions."""
+        for each in [each for each in self.checkpoints if whole(each) == name]:
+            del self.checkpoints[each]
+
     def write(self, changes: Changes) -> None:
         rows = self.table(changes.table.name)
         for key in changes.removed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from math import lcm
 from typing import Any, TypeAlias
 
 import msgspec
@@ -15,34 +16,59 @@ from tests.simulation.watch import By
 from twofold.projections import groups_of
 from twofold.projections.deployment import code_of
 from twofold.projections.generations import Generation, Switch, numbered, subscription_of
+from twofold.projections.partitions import place_of
 from twofold.projections.port import Advance, Arrangement, Unparking
 from twofold.store.port import Share
-from twofold.subscriptions.partition import whole
+from twofold.subscriptions.partition import partition_names, whole
 
-FINGERPRINTS = {
-    code.name: {group.name: code_of(group) for group in groups_of(PARTS[code.name].projections)} for code in CODES
-}
-GROUPS = {
-    group.name: [each.name for each in group.projections]
-    for group in groups_of(PARTS[CODES[0].name].projections)
-    if not group.strong
-}
+_GROUPS = {code.name: groups_of(PARTS[code.name].projections) for code in CODES}
+FINGERPRINTS = {name: {group.name: code_of(group) for group in groups} for name, groups in _GROUPS.items()}
+PARTITIONS = {name: {group.name: group.partitions for group in groups} for name, groups in _GROUPS.items()}
+GROUPS, STRONG = (
+    {
+        group.name: [each.name for each in group.projections]
+        for group in _GROUPS[CODES[0].name]
+        if group.strong is is_strong
+    }
+    for is_strong in (False, True)
+)
+"""The read models of each subscription; those of strong ones are in the log's database."""
+
 JOURNAL = "journal"
+GROUPS[JOURNAL] = []
 
 
 class Track:
-    """One generation: how far it is, and what it should hold. ``number`` is 0 for the one that serves."""
+    """One generation: how far it is, and what it should hold. ``number`` is 0 for the one that serves.
+
+    It may be filled in ``shares`` of the streams, and be followed in ``partitions`` of its keys: each stands somewhere.
+    """
 
     def __init__(self, subscription: str, code: Code, number: int = 0) -> None:
         self.subscription, self.code, self.number, self.at = subscription, code, number, 0
-        self.models = {name: Model(name, code) for name in GROUPS.get(subscription, ())}
+        self.models = {name: Model(name, code) for name in (GROUPS | STRONG).get(subscription, ())}
         self.shares: dict[str, int] = {}
+        self.partitions: dict[str, int] = {}
 
     def copied(self) -> Track:
         other = Track(self.subscription, self.code, self.number)
         other.at, other.models = self.at, {name: model.copied() for name, model in self.models.items()}
-        other.shares = dict(self.shares)
+        other.shares, other.partitions = dict(self.shares), dict(self.partitions)
         return other
+
+    def stand(self) -> Mapping[str, int]:
+        """The checkpoints that it has, by what they are called."""
+        return self.shares or self.partitions or {self.name: self.at}
+
+    def renumber(self, number: int) -> None:
+        """It serves no more, or does now."""
+        partitions, self.number = self.partitions, number
+        names = partition_names(self.name, len(partitions)) if partitions else ()
+        self.partitions = dict(zip(names, partitions.values(), strict=True))
+
+    def split(self, names: Collection[str]) -> None:
+        """Let it be followed in these partitions from where it is."""
+        self.partitions = dict.fromkeys(names, self.at)
 
     @property
     def name(self) -> str:
@@ -65,6 +91,14 @@ class Track:
                 model.take(event, self.models, skipped)
         self.shares[name] = end
 
+    def move_partition(self, facts: Facts, name: str, end: int, skipped: Skipped) -> None:
+        place, count = [*self.partitions].index(name), len(self.partitions)
+        for event in facts.events[self.partitions[name] : end]:
+            for model in self.models.values():
+                model.take(event, self.models, skipped, lambda key: place_of(key, count) == place)
+        self.partitions[name] = end
+        self.at = min(self.partitions.values())
+
 
 State: TypeAlias = Mapping[str, Track]
 
@@ -72,9 +106,9 @@ State: TypeAlias = Mapping[str, Track]
 class Tracks:
     """All generations, in step with their checkpoints."""
 
-    def __init__(self, facts: Facts, reads: SharedReads) -> None:
-        self._facts, self._reads = facts, reads
-        self._tracks: dict[str, Track] = {JOURNAL: Track(JOURNAL, CODES[0])}
+    def __init__(self, facts: Facts, reads: SharedReads, groups: Mapping[str, Collection[str]] = GROUPS) -> None:
+        self._facts, self._reads, self._groups = facts, reads, groups
+        self._tracks = {JOURNAL: Track(JOURNAL, CODES[0])} if JOURNAL in groups else {}
         self.served: set[tuple[str, int]] = set()
 
     def state(self) -> State:
@@ -88,32 +122,44 @@ class Tracks:
     def at(self, name: str) -> int:
         return self._tracks[name].at if name in self._tracks else 0
 
-    def advanced(self, advance: Advance, by: By) -> None:
-        """A generation has moved: onwards, by the code that makes it, and to where its rows are."""
+    def advanced(self, advances: Collection[Advance], by: By) -> None:
+        """Generations have moved: onwards, by the code that makes them, and to where their rows are."""
+        for advance in advances:
+            self._advance(advance, by)
+        for name in sorted({whole(advance.name) for advance in advances} & self._tracks.keys()):
+            self.look(self._tracks[name])
+
+    def _advance(self, advance: Advance, by: By) -> None:
         name, start, end = advance.name, advance.start.position, advance.end.position
         track = self._tracks.get(whole(name))
         if track is None:
             must(not advance.changes, f"{name} was moved, and there is no such generation")
             return
-        must(name in track.shares if track.shares else name == track.name, f"{name} was moved among {track.shares}")
-        at = track.shares.get(name, track.at)
+        must(name in track.stand(), f"{name} was moved among {track.stand()}")
+        at = track.stand()[name]
         must(start == at, f"{name} moved on from {start}, but stood at {at}")
         must(start <= end <= self._facts.head, f"{name} moved from {start} to {end} in {self._facts.head}")
-        mine, its = _made_by(by.code, track.subscription), _made_by(track.code.name, track.subscription)
+        mine, its = made_by(by.code, track.subscription), made_by(track.code.name, track.subscription)
         stands = start == end and not advance.changes  # As one does that never moved, when it is to serve again.
         must(mine == its or stands, f"{name} is of the {track.code.name} code, and was moved by the {by.code} one")
         if track.shares:
             track.move_share(self._facts, name, end, by.skipped)
+        elif track.partitions:
+            track.move_partition(self._facts, name, end, by.skipped)
         else:
             track.move(self._facts, end, by.skipped)
-        self.look(track)
 
     def arranged(self, arrangement: Arrangement) -> None:
-        """What nobody has begun to fill is split into shares, which become one where all of them are."""
+        """What nobody has begun to fill is split into shares, which become one where all of them are.
+
+        What is followed is split into other partitions, which stand where their keys did.
+        """
         track, places = self._tracks.get(arrangement.subscription), [at.position for at in arrangement.after.values()]
         if track is None:
             return  # It was given up; what is filled of it has no tables.
-        if len(places) > 1:
+        if not track.number:
+            self._repartitioned(track, dict(zip(arrangement.after, places, strict=True)))
+        elif len(places) > 1:
             must(not track.at and not any(places), f"{track.name} is shared out at {track.at}, {places}")
             track.shares = dict.fromkeys(arrangement.after, 0)
         else:
@@ -124,9 +170,17 @@ class Tracks:
             track.at, track.shares = places[0], {}
         self.look(track)
 
+    def _repartitioned(self, track: Track, after: Mapping[str, int]) -> None:
+        before = [*track.stand().values()]
+        for place in range(lcm(len(before), len(after))):
+            was, is_now = before[place % len(before)], [*after.values()][place % len(after)]
+            must(was == is_now, f"keys of {track.name} went from {was} to {is_now}: {before} became {after}")
+        must(track.partitions == {} or track.shares == {}, f"{track.name} is filled in shares, and followed")
+        track.partitions = dict(after) if len(after) > 1 else {}
+
     def let_go(self, unparking: Unparking, by: By) -> None:
         """A parked key takes events again, but for those that are left out for good."""
-        track = self._tracks[unparking.subscription]
+        track = self._tracks[whole(unparking.subscription)]
         model = track.models[unparking.read_model]
         key = msgspec.json.decode(unparking.key)
         must(
@@ -151,7 +205,7 @@ class Tracks:
             must(track.name not in self._tracks, f"{track.name} is begun again")
         else:
             track = self._tracks.get(name, Track(name, code))
-            mine, its = _made_by(code.name, name), _made_by(track.code.name, name)
+            mine, its = made_by(code.name, name), made_by(track.code.name, name)
             must(
                 mine == its or track.at == 0, f"what {track.code.name} code made of {name} is said to be of {code.name}"
             )
@@ -165,8 +219,12 @@ class Tracks:
         """Generations change places: never to one that is behind, unless it is taken back."""
         old = self._tracks.pop(change.subscription)
         new = self._tracks.pop(subscription_of(change.subscription, change.new))
-        must(change.back or new.at >= old.at, f"{change.subscription} was switched back from {old.at} to {new.at}")
-        old.number, new.number = change.old, 0
+        foremost = max(old.stand().values())
+        must(change.back or new.at >= foremost, f"{change.subscription} was switched back from {foremost} to {new.at}")
+        old.renumber(change.old)
+        new.renumber(0)
+        if not new.partitions and change.partitions > 1:
+            new.split(partition_names(change.subscription, change.partitions))
         self._tracks[old.name], self._tracks[new.name] = old, new
         self.served.add((change.subscription, change.new))
         self._look_at_all(change.subscription)
@@ -175,12 +233,17 @@ class Tracks:
         self._tracks.pop(subscription_of(generation.subscription, generation.number), None)
         self._look_at_all(generation.subscription)
 
+    def is_arranged(self, code: Code) -> bool:
+        """Whether everything that has moved is in as many partitions as this code wants."""
+        found = {name: len(self._tracks[name].stand()) for name in self._groups if self.at(name)}
+        return all(count == PARTITIONS[code.name].get(name, 1) for name, count in found.items())
+
     def finish(self, code: Code) -> None:
         """All is calm: everything is at the head, by the last code, and nothing is left over."""
         kept = self._reads.kept
-        for name in (*GROUPS, JOURNAL):
+        for name in self._groups:
             must(self.at(name) == self._facts.head, f"{name} has ended at {self.at(name)} of {self._facts.head}")
-            mine, its = _made_by(code.name, name), _made_by(self._tracks[name].code.name, name)
+            mine, its = made_by(code.name, name), made_by(self._tracks[name].code.name, name)
             must(mine == its, f"{name} has ended with the {self._tracks[name].code.name} code")
         for track in self._tracks.values():
             self.look(track)
@@ -192,8 +255,8 @@ class Tracks:
     def look(self, track: Track) -> None:
         """What is kept of one generation is what the log says up to its checkpoint."""
         kept, at = self._reads.kept, track.at
-        found = kept.tables.checkpoints[track.name].position if track.name in kept.tables.checkpoints else 0
-        must(found == at, f"{track.name} stands at {found} instead of {at}")
+        found = {name: each.position for name, each in kept.tables.places([track.name]).items()}
+        must((found or {track.name: 0}) == track.stand(), f"{track.name} stands at {found} instead of {track.stand()}")
         if track.name == JOURNAL:
             lines = [line["position"] for line in kept.journal]
             wanted = [event.position for event in self._facts.events[:at] if isinstance(event.event, JOURNALLED)]
@@ -205,7 +268,7 @@ class Tracks:
         kept = self._reads.kept
         states = {number: each.state for (name, number), each in kept.generations.items() if name == subscription}
         must([*states.values()].count("active") == 1, f"not one generation of {subscription} serves: {states}")
-        for name in GROUPS[subscription]:
+        for name in self._groups[subscription]:
             must(name in kept.tables.rows, f"there is no table {name}")
         for track in [track for track in self._tracks.values() if track.subscription == subscription]:
             self.look(track)
@@ -238,12 +301,12 @@ def difference(what: str, at: int, found: Mapping[Any, Any], wanted: Mapping[Any
     return "\n".join([f"{what} at {at}:", *lines])
 
 
-def _made_by(code: str, subscription: str) -> str:
+def made_by(code: str, subscription: str) -> str:
     """The fingerprint of that code's folds."""
     return FINGERPRINTS[code].get(subscription, "")
 
 
 def _code(generation: Generation) -> Code:
-    found = [code for code in CODES if _made_by(code.name, generation.subscription) == generation.code]
+    found = [code for code in CODES if made_by(code.name, generation.subscription) == generation.code]
     must(bool(found), f"{generation.subscription} {generation.number} is of a code that nobody has: {generation.code}")
     return found[0]

@@ -23,8 +23,8 @@ NOBODY = By()
 class Watch:
     """Told after each commit."""
 
-    def advanced(self, advance: Advance, by: By) -> None:
-        """A subscription, or a generation beside it, has made a step."""
+    def advanced(self, advances: Sequence[Advance], by: By) -> None:
+        """Subscriptions, or generations beside them, have each made a step."""
 
     def arranged(self, arrangement: Arrangement) -> None:
         """What is filled was split into shares, or these were put together."""

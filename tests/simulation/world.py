@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from tests.simulation.clocks import WallClock
 from tests.simulation.databases import Databases
 from tests.simulation.loop import HOST, Host, Loop
 from tests.simulation.network import Line, Weather
@@ -38,7 +39,9 @@ class World:
         self.chance = Random(seed)
         self.loop = Loop()
         self.weather = Weather()
-        self.databases = Databases(self.loop.time)
+        self.clock = WallClock(self.loop.time)
+        self.wall_clocks: dict[str, WallClock] = {}
+        self.databases = Databases(self.clock)
         self.gap_max = self.chance.choice([0, 2, 200])
         self.oracle = Oracle(self.databases, self.gap_max)
         self.orders: deque[Order] = deque()

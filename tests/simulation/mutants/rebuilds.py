@@ -12,7 +12,8 @@ from tests.simulation.mutants.registry import Wrong, mutant, nothing
 from twofold.projections import generations, projector, rebuild
 from twofold.projections.builder import Builder
 from twofold.projections.builds import Builds
-from twofold.projections.deployment import superseded
+from twofold.projections.deployment import Plan, superseded
+from twofold.projections.generations import Generation
 from twofold.projections.group import Group
 from twofold.projections.hoard import Hoard
 from twofold.projections.lot import Lot
@@ -172,3 +173,15 @@ def cancelled_builds_go_on() -> Wrong:
         return False
 
     return Rebuild, "is_over", is_over
+
+
+@mutant
+def whoever_waits_for_a_build_keeps_others_from_theirs() -> Wrong:
+    """A process that waits for what another builds builds nothing else meanwhile, and the other waits for that."""
+
+    async def build(self: Builds, plan: Plan, **given: Any) -> Generation:
+        async with self._turn, self._worker.building(plan.group.name):
+            how: dict[str, Any] = {"switch": True, "tell": lambda progress: None, "check": None}
+            return await self._built(plan, **how | given)
+
+    return Builds, "build", build

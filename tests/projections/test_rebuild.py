@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -501,3 +502,17 @@ async def test_while_others_write_it_writes_few_rows_at_a_time(
     rebuild = await bench.rebuild(families(), brake=stand, is_busy=lambda: is_busy)
     await rebuild.catch_up()
     assert (len(places) > 4) is is_busy
+
+
+async def test_while_others_write_its_pages_are_small_so_that_nobody_waits_long_for_one(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twofold.projections.filling.BUSY_PAGE_MAX", 3)
+    await bench.fill(families=6, rounds=40)
+    told: list[int] = []
+    rebuild = await bench.rebuild(
+        families(), tell=lambda progress: told.append(progress.position), is_busy=lambda: len(told) < 6
+    )
+    await rebuild.catch_up()
+    steps = [after - before for before, after in pairwise(told)]
+    assert max(steps[:4]) <= 4 < max(steps[4:])

@@ -37,7 +37,7 @@ class Refold:
     """
 
     def __init__(self, log: EventStore, registry: Registry, group: Group, *, rows_max: int) -> None:
-        self._pages = Pages(log, registry, count_max=PAGE_MAX, bytes_max=PAGE_BYTES_MAX)
+        self._pages = Pages(log, registry, count_max=lambda: PAGE_MAX, bytes_max=PAGE_BYTES_MAX)
         self._rows_max = rows_max
         self._remembering = Folding(group.projections, rows_max=2 * rows_max * len(group.projections))
         self._loading = Folding(group.projections, rows_max=0)

@@ -31,7 +31,7 @@ class Engine:
 
     ``start`` and ``stop`` run it in the background; without them ``step`` and ``settle`` turn it by hand, and
     ``reach`` watches the checkpoints that another process moves. ``page_max`` (events) and ``page_bytes_max`` bound a
-    page; each cohort of level subscriptions holds at most two pages. ``inline`` names those that appends move themselves,
+    page, the first of them from when it is set; each cohort of level subscriptions holds at most two pages. ``inline`` names those that appends move themselves,
     as long as they are level; ``moved`` is to be told of it.
     """
 
@@ -49,7 +49,7 @@ class Engine:
         self._log = log
         self._registry = registry
         self._subscriber = subscriber
-        self._page_max = page_max
+        self.page_max = page_max
         self._page_bytes_max = page_bytes_max
         self._backoff = backoff
         self._inline = frozenset(inline)
@@ -314,7 +314,7 @@ class Engine:
         return found + [Cohort(self._pages(), self._subscriber, each, inline=True) for each in level(inline)]
 
     def _pages(self) -> Pages:
-        return Pages(self._log, self._registry, count_max=self._page_max, bytes_max=self._page_bytes_max)
+        return Pages(self._log, self._registry, count_max=lambda: self.page_max, bytes_max=self._page_bytes_max)
 
     async def _watch(self) -> None:
         """One wait for news serves every cohort."""
@@ -371,7 +371,7 @@ class Engine:
         alike = [other for other in self._cohorts if other.inline == cohort.inline]
         others = [other for other in alike if other is not cohort and other.alive and cohort.alive]
         first = max(others, key=lambda other: other.position, default=None)
-        if first is None or not 0 <= first.position - cohort.position <= self._page_max:
+        if first is None or not 0 <= first.position - cohort.position <= self.page_max:
             return False
         first.join(cohort.leave())
         return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -24,20 +24,20 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class Pages:
-    """Reads on after a position. Pages double while they come back full, up to ``count_max`` and ``bytes_max``."""
+    """Reads on after a position. Pages double while they come back full, up to ``bytes_max`` and what ``count_max`` says then."""
 
-    def __init__(self, log: LogReader, registry: Registry, *, count_max: int, bytes_max: int) -> None:
+    def __init__(self, log: LogReader, registry: Registry, *, count_max: Callable[[], int], bytes_max: int) -> None:
         self._log = log
         self._registry = registry
         self._count_max = count_max
         self._bytes_max = bytes_max
-        self._count = min(COUNT_MIN, count_max)
+        self._count = COUNT_MIN
         self._ahead: tuple[int, frozenset[str], asyncio.Task[Batch]] | None = None
 
     async def after(self, position: int, types: frozenset[str]) -> Batch:
         """The next page of events of these types, after a position."""
         batch = await self._batch(position, types)
-        self._count = min(self._count * 2, self._count_max) if batch.full else min(COUNT_MIN, self._count_max)
+        self._count = min(self._count * 2, self._count_max()) if batch.full else COUNT_MIN
         if batch.full:
             self._ahead = batch.reached, types, asyncio.create_task(self._read(batch.reached, types))
         return batch
@@ -61,5 +61,6 @@ class Pages:
     async def _read(self, position: int, types: frozenset[str]) -> Batch:
         # Asking for every type that exists is asking for everything, which needs no index but the log's own order.
         criteria = EVERYTHING if types.issuperset(self._registry.events) else Criteria.of(types=types)
-        page = await self._log.read(after=position, criteria=criteria, count_max=self._count, bytes_max=self._bytes_max)
+        count = min(self._count, self._count_max())
+        page = await self._log.read(after=position, criteria=criteria, count_max=count, bytes_max=self._bytes_max)
         return Batch(self._registry.page(page.rows), page.reached, page.full)

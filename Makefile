@@ -16,7 +16,7 @@ help:  ## say what there is
 demo: $(VENV)/installed  ## run the shop and the co-op, with a live view
 	$(BIN)/twofold demo
 
-test: check  ## everything that must hold before a change goes in, in less than five minutes
+test: check  ## everything that must hold before a change goes in, in less than six minutes
 	$(BIN)/pytest -q -n 2 --dist worksteal
 
 check: $(VENV)/installed  ## formatting, lint, types and import direction

@@ -258,6 +258,20 @@ async def test_a_build_that_fails_is_said_and_not_tried_again_by_this_worker(cre
         await asyncio.sleep(0)
 
 
+async def test_whoever_has_failed_to_build_makes_room_for_other_code(crew: Crew) -> None:
+    async def build(wish: Wish) -> None:
+        raise StoreError("no room is left")
+
+    worker, _ = await crew.worker("w1", build=build)
+    await crew.leases.wish(Wish("a", "rebuild", "code"))
+    await worker.look()
+    while (await crew.leases.board()).leases["a@next"].state != "stopped":
+        await worker.look()
+    await crew.leases.wish(Wish("a", "rebuild", "newer code"))
+    await worker.look()
+    assert (await crew.leases.board()).holder("a@next") is None
+
+
 async def _checkpoint(crew: Crew) -> Checkpoint:
     head = await crew.log.head()
     return Checkpoint(head.position, head.store_id, head.epoch, epoch=2)

@@ -231,17 +231,18 @@ class Worker:
         )
 
     async def _see_wishes(self, board: Board) -> None:
-        """Begin the builds that are wished for, unless another worker is at it; forget those that failed and were called off."""
-        wished = {building_of(wish.name) for wish in board.wishes if wish.verb != "pause"}
-        for place in self._failed.keys() - wished:
+        """Begin the builds that are wished for of this code, unless another worker is at it.
+
+        Forget those that failed and were called off, or are wished of other code by now: whoever has that may begin.
+        """
+        wishes = [each for each in board.wishes if each.verb != "pause" and each.code == self._codes.get(each.name)]
+        for place in self._failed.keys() - {building_of(wish.name) for wish in wishes}:
             del self._failed[place], self._builds[place]
             await self._leases.give_back(self.id, [place])
-        for wish in board.wishes:
+        for wish in wishes:
             place = building_of(wish.name)
             if (
                 self._build is not None
-                and wish.verb != "pause"
-                and wish.code == self._codes.get(wish.name)
                 and not board.is_paused(wish.name)
                 and place not in self._builds
                 and board.holder(place) is None

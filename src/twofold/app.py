@@ -366,11 +366,13 @@ class App:
         It may be called while writes go on, and again after a crash: it goes on with what was built. Those that share a
         checkpoint are built together. ``tell`` hears how far it is. Without ``switch`` what was built waits beside.
         With ``verify`` it is folded a second time and compared first. Raises ``NotFoundError`` for a name that is none,
-        ``StoreRefusedError`` for what cannot be built beside itself or is not right, and ``FoldError`` for an event that
+        ``StoreRefusedError`` for what cannot be built beside itself or verified, or is not right, and ``FoldError`` for an event that
         no key can be parked for.
         """
         rollout = self.rollout
         groups = dict.fromkeys(map(rollout.group, read_models))
+        for group in groups if verify else ():
+            rollout.refuse_unverifiable(group)  # Before anything is built.
         return [await rollout.rebuild(group, switch=switch, verify=verify, tell=tell) for group in groups]
 
     @property

@@ -19,11 +19,13 @@ from twofold import (
     Key,
     Query,
     Reader,
+    ReadModel,
     Recorded,
     SetProjection,
     Writer,
     answers,
     decide,
+    evolve,
     projects,
 )
 from twofold.config import PostgresURL
@@ -55,6 +57,15 @@ class SumOf(Query[int]):
 @answers
 async def sum_of(query: SumOf, read: Reader) -> int:
     return await read.scalar(int, "select total from sums where list_id = :id", id=query.list_id) or 0
+
+
+class Totals(ReadModel):
+    list_id: Key[str]
+    total: int = 0
+
+    @evolve
+    def was_added(self, event: Added) -> None:
+        self.total += event.amount
 
 
 SCHEMA = """
@@ -295,6 +306,19 @@ async def test_an_event_that_it_cannot_take_ends_the_build_and_what_serves_goes_
             await new.ask(SumOf(list_id="l-1"), consistent=True, wait_seconds=0.1)
         assert (await states_of(new))[0] == (1, "active")
         assert await rows_of(new, "select total from sums order by list_id") == [(135,), (145,), (155,)]
+
+
+async def test_what_cannot_be_verified_is_refused_before_anything_is_built(store: str) -> None:
+    first = SetProjection(
+        "seen",
+        Added,
+        schema="create table seen (number int not null)",
+        statement="insert into seen select count(*) from events",
+    )
+    async with app(store, Totals, first) as running:
+        with pytest.raises(StoreRefusedError, match="seen cannot be verified"):
+            await running.rebuild(Totals, "seen", verify=True)
+        assert await states_of(running, "totals") == [(1, "active")]
 
 
 async def test_verifying_it_and_guessing_its_time_are_not_pretended(store: str) -> None:

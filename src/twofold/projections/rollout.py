@@ -82,15 +82,19 @@ class Rollout:
         self, name: str, *, switch: bool = True, verify: bool = False, tell: Tell = lambda progress: None
     ) -> Generation:
         """Build the next generation, or go on with it, and let it serve; see ``App.rebuild``."""
-        group = self._groups[name]
-        if verify and group.sql is not None:
+        if verify:
+            self.refuse_unverifiable(name)
+        plan = await self._deployment.plan(self._groups[name])
+        return await self._builds.build(plan, switch=switch, tell=tell, check=self._refuse_wrong if verify else None)
+
+    def refuse_unverifiable(self, name: str) -> None:
+        """``StoreRefusedError`` for what nobody can fold a second time to compare: what writes with SQL of its own."""
+        if self._groups[name].sql is not None:
             raise StoreRefusedError(
                 f"{name} cannot be verified: it writes with SQL of its own",
                 reason="sql",
                 remedy="Rebuild it without --verify, and compare the rows with --switch manual.",
             )
-        plan = await self._deployment.plan(group)
-        return await self._builds.build(plan, switch=switch, tell=tell, check=self._refuse_wrong if verify else None)
 
     async def _refuse_wrong(self, group: Group) -> None:
         """``StoreRefusedError`` where a row of these is not what the log makes of it."""

@@ -30,8 +30,8 @@ class Engine:
     """Runs the subscriptions of a subscriber.
 
     ``start`` and ``stop`` run it in the background; without them ``step`` and ``settle`` turn it by hand, and
-    ``reach`` watches the checkpoints that another process moves. ``page_max`` (events) and ``page_bytes_max`` bound a
-    page, the first of them from when it is set; each cohort of level subscriptions holds at most two pages. ``inline`` names those that appends move themselves,
+    ``reach`` watches the checkpoints that another process moves. ``page_max`` (events; it may be set anew at any time) and
+    ``page_bytes_max`` bound a page; each cohort of level subscriptions holds at most two pages. ``inline`` names those that appends move themselves,
     as long as they are level; ``moved`` is to be told of it.
     """
 

@@ -31,6 +31,16 @@ LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 Environment: TypeAlias = Mapping[str, str]
 
 
+PLACE = """
+import select, time
+from tests.stories.raffle import raffle
+
+# Python's own sleeps until a moment of the monotonic clock, which libfaketime does not give back as it is: EINVAL now and then.
+time.sleep = lambda seconds: select.select([], [], [], seconds)
+app = raffle({store!r})
+"""
+
+
 class Clock:
     """The clock of all processes that are started in its environment: so many hours ahead of the true one, or behind."""
 
@@ -86,7 +96,7 @@ class Crew:
 
 @contextmanager
 def crew_at(store: str, folder: Path, environment: Environment) -> Generator[Crew]:
-    (folder / "place.py").write_text(f"from tests.stories.raffle import raffle\n\napp = raffle({store!r})\n")
+    (folder / "place.py").write_text(PLACE.format(store=store))
     crew = Crew(folder, environment)
     try:
         crew.hire()

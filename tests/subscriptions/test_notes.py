@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date
 from typing import Any
 
@@ -130,3 +131,16 @@ def test_a_note_names_the_code_and_the_remedy() -> None:
         "message": "fact",
         "remedy": "Mend it.",
     }
+
+
+async def test_nobody_waits_for_ever_where_not_even_the_note_of_a_bug_can_be_kept(log: MemoryLog) -> None:
+    notebook = Notebook(a=RANG, b=RANG)
+    notebook.failures, notebook.notes_fail = [RuntimeError("a bug")], [OSError("and another one")]
+    runner = engine(log, notebook)
+    await runner.start()
+    async with asyncio.timeout(10):
+        for name in ("a", "b"):
+            with pytest.raises(BehindError, match="a bug"):
+                await runner.reach([name], 5, timeout_seconds=3600)
+        await runner.give_up(["a", "b"])
+        await runner.stop()

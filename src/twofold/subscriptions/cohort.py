@@ -105,9 +105,11 @@ class Cohort:
         return batch.reached
 
     async def stop(self, error: TwofoldError) -> None:
-        """Stop every member for one reason."""
-        for member in self.leave():
+        """Stop every member for one reason. All of them first: whoever waits for one must not wait for ever, whatever a note meets."""
+        members = self.leave()
+        for member in members:
             member.stop(error)
+        for member in members:
             with suppress(StoreError):  # It may be the read database itself that refuses; here it is known anyway.
                 await self._subscriber.note(member.name, note_of(error, member.position))
 

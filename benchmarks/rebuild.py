@@ -92,7 +92,7 @@ def limit(events: int, families: int) -> Side:
 async def fold_all(app: App, *, rows_max: int) -> None:
     """Read, decode and fold the whole log."""
     (group,) = groups_of(app.parts.projections)
-    pages = Pages(app.log, app.registry, count_max=PAGE_MAX, bytes_max=8 << 20)
+    pages = Pages(app.log, app.registry, count_max=lambda: PAGE_MAX, bytes_max=8 << 20)
     folding, position, full = Folding(group.projections, rows_max=rows_max), 0, True
     while full:
         batch = await pages.after(position, group.types)

@@ -366,13 +366,11 @@ class App:
         It may be called while writes go on, and again after a crash: it goes on with what was built. Those that share a
         checkpoint are built together. ``tell`` hears how far it is. Without ``switch`` what was built waits beside.
         With ``verify`` it is folded a second time and compared first. Raises ``NotFoundError`` for a name that is none,
-        ``StoreRefusedError`` for what cannot be built beside itself or verified, or is not right, and ``FoldError`` for an event that
+        ``StoreRefusedError`` for what cannot be built beside itself, or is not right, and ``FoldError`` for an event that
         no key can be parked for.
         """
         rollout = self.rollout
         groups = dict.fromkeys(map(rollout.group, read_models))
-        for group in groups if verify else ():
-            rollout.refuse_unverifiable(group)  # Before anything is built.
         return [await rollout.rebuild(group, switch=switch, verify=verify, tell=tell) for group in groups]
 
     @property
@@ -405,8 +403,10 @@ class App:
         """Fold a read model again from the log, up to where its rows stand, and compare them exactly; writes go on.
 
         With ``sample`` about so many keys of it, drawn anew each time. ``heal`` mends the rows that differ, and no others.
-        ``tell`` is told which share of the work is done. Raises ``NotFoundError`` for a name that is none, and
-        ``StoreRefusedError`` where another log, or other code, has made the rows.
+        ``tell`` is told which share of the work is done. What writes with SQL of its own takes the log again in tables that
+        nobody else sees; it is compared as a whole. Raises ``NotFoundError`` for a name that is none,
+        ``StoreRefusedError`` where another log, or other code, has made the rows, and ``InvalidInputError`` for a sample of what is
+        compared as a whole.
         """
         return await self._started.verifier.verify(_name_of(read_model), sample=sample, heal=heal, tell=tell)
 

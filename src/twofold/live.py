@@ -74,7 +74,7 @@ class Live:
         told, projections = self.audience, parts.projections
         self.dead_letters = DeadLetters(rooms.log, parts.registry, rooms.reads, projections, audience=told)
         self.rewinding = Rewinding(rooms.log, rooms.reads, self.groups, audience=told)
-        self.verifier = Verifier(rooms.log, parts.registry, rooms.reads, projections, audience=told)
+        self.verifier = Verifier(rooms.log, parts.registry, rooms.reads, self.groups, audience=told)
         self.feed = RowFeed(rooms.log, rooms.reads, self.groups, told, folds=self._folds)
         inline = [group.name for group in self.strong]
         self.engine = Engine(rooms.log, parts.registry, projector, page_max=bounds.page_max, inline=inline)

@@ -55,7 +55,7 @@ class Terminal:
                 return Done(code, out.getvalue().decode(), err.getvalue().decode())
         finally:
             sys.path[:] = path
-            for name in ("app", "bank"):
+            for name in ("app", "bank", "counting"):
                 if name not in modules:
                     sys.modules.pop(name, None)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 from tests.cli.bank import AccountView, app
 from tests.cli.terminal import Terminal
+from twofold import Writer
 from twofold.projections import Changes, define
 from twofold.projections.port import Advance
 
@@ -23,13 +25,17 @@ def filled(terminal: Terminal) -> Terminal:
 
 def spoil(terminal: Terminal, *rows: AccountView, removed: Sequence[str] = ()) -> None:
     """Write rows that no event has made."""
+    step_of(terminal, "account_view", changes=[Changes(define(AccountView).table, rows, removed)])
+
+
+def step_of(terminal: Terminal, subscription: str, **step: Any) -> None:
+    """Write something at the checkpoint of a subscription, which stays where it is."""
 
     async def write() -> None:
         store = terminal.arguments[1] if terminal.arguments else f"sqlite:///{terminal.folder}/bank.db"
         async with app.at(store, background=False) as opened:
-            at = (await opened.reads.checkpoints(["account_view"]))["account_view"]
-            changes = [Changes(define(AccountView).table, rows, removed)]
-            assert await opened.reads.save([Advance("account_view", at, at, changes)]) == [True]
+            at = (await opened.reads.checkpoints([subscription]))[subscription]
+            assert await opened.reads.save([Advance(subscription, at, at, **step)]) == [True]
 
     asyncio.run(write())
 
@@ -105,3 +111,43 @@ def test_a_log_that_was_restored_is_accepted_only_by_a_yes(terminal: Terminal) -
     assert (accepted.code, accepted.out) == (0, "account_view  emptied, to be filled again\n")
     assert terminal("ask", "ListAccounts", "--json").answer[0]["balance"] == "10.50"
     assert terminal("projections", "verify", "account_view").code == 0
+
+
+COUNTS = '''
+from app import Account, Deposited
+from twofold import App, SetProjection
+
+counts = SetProjection(
+    "counts",
+    Deposited,
+    schema="create table counts (account text primary key, deposits int not null)",
+    statement="""
+        insert into counts (account, deposits) select stream, count(*) from events group by stream
+        on conflict (account) do update set deposits = counts.deposits + excluded.deposits
+    """,
+)
+app = App(Account, counts, store="sqlite:///bank.db")
+'''
+
+
+def test_what_sql_has_written_is_told_with_its_table(either: Terminal) -> None:
+    filled(either)
+    (either.folder / "counting.py").write_text(COUNTS)
+    counting = Terminal(either.folder, *either.arguments, "--app", "counting:app")
+    counting("projections", "rebuild", "counts")
+    right = counting("projections", "verify", "counts")
+    assert (right.code, right.out) == (0, "counts: 1 keys compared at position 3, none different\n")
+
+    async def spoil(write: Writer) -> None:
+        await write.execute("update counts set deposits = 9")
+
+    step_of(either, "counts", work=spoil)
+    wrong = counting("projections", "verify", "counts", "--json").answer[0]
+    (difference,) = wrong["differences"]
+    assert (wrong["is_right"], difference["table"], difference["kind"]) == (False, "counts", "different")
+    assert difference["columns"] == {"deposits": {"kept": "9", "folded": "1"}}
+    assert counting("projections", "verify", "counts").out.splitlines()[0].split() == [
+        "table", "key", "row", "column", "kept", "folded"
+    ]  # fmt: skip
+    refused = counting("projections", "verify", "counts", "--heal")
+    assert (refused.code, "twofold projections rebuild counts" in refused.err) == (2, True)

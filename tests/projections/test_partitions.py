@@ -120,7 +120,7 @@ class Bank:
         return {row.number: row for row in await self.reads.select(ACCOUNTS.table, "", {})}
 
     def verifier(self, **how: Any) -> Verifier:
-        return Verifier(self.log, REGISTRY, self.reads, [ACCOUNTS], **how)
+        return Verifier(self.log, REGISTRY, self.reads, groups_of([ACCOUNTS]), **how)
 
 
 @pytest.fixture(params=[DICTS, *KINDS])

@@ -79,7 +79,7 @@ class House:
         assert await self.reads.save([Advance(name, at, at, [Changes(projection.table, rows, removed)])]) == [True]
 
     def verifier(self, *projections: Projection, rows_max: int = 1000) -> Verifier:
-        return Verifier(self.log, REGISTRY, self.reads, projections, rows_max=rows_max)
+        return Verifier(self.log, REGISTRY, self.reads, groups_of(projections), rows_max=rows_max)
 
     async def verify(self, *projections: Projection, rows_max: int = 1000, **how: Any) -> Verification:
         return await self.verifier(*projections, rows_max=rows_max).verify(projections[-1].name, **how)
@@ -185,7 +185,7 @@ async def test_workers_that_are_faster_only_delay_it(house: House, method: str) 
         await engine.settle()
 
     meddling: Any = Meddling(house.reads, method, live, live, live)
-    found = await Verifier(house.log, REGISTRY, meddling, [FAMILIES]).verify("family_view", heal=True)
+    found = await Verifier(house.log, REGISTRY, meddling, groups_of([FAMILIES])).verify("family_view", heal=True)
     assert (found.different, found.healed) == (2, 2)
     await engine.settle()
     again = await house.verify(FAMILIES)
@@ -204,7 +204,7 @@ async def test_nothing_is_mended_where_somebody_else_took_over(house: House) -> 
         assert await house.reads.save([later]) == [True]
 
     meddling: Any = Meddling(house.reads, "checkpoints", take_over)
-    found = await Verifier(house.log, REGISTRY, meddling, [FAMILIES]).verify("family_view", heal=True)
+    found = await Verifier(house.log, REGISTRY, meddling, groups_of([FAMILIES])).verify("family_view", heal=True)
     assert (found.different, found.healed, found.is_right) == (1, 0, False)
 
 
@@ -217,7 +217,7 @@ async def test_live_writes_do_not_look_like_differences(house: House) -> None:
         await engine.settle()
 
     meddling: Any = Meddling(house.reads, "survey", live)
-    verifier = Verifier(house.log, REGISTRY, meddling, [FAMILIES])
+    verifier = Verifier(house.log, REGISTRY, meddling, groups_of([FAMILIES]))
     progress: list[float] = []
     first = await verifier.verify("family_view", tell=progress.append)
     assert (first.is_right, first.position) == (True, len(HISTORY) + 1)
@@ -387,7 +387,7 @@ async def test_a_wrong_row_is_mended_also_where_it_has_moved_meanwhile(house: Ho
         await engine.settle()
 
     meddling: Any = Meddling(house.reads, "checkpoints", move)
-    found = await Verifier(house.log, REGISTRY, meddling, [moving]).verify("family", heal=True)
+    found = await Verifier(house.log, REGISTRY, meddling, groups_of([moving])).verify("family", heal=True)
     assert (found.different, found.healed) == (1, 1)
     assert {key: row.name for key, row in (await house.rows(moving)).items()} == {"7": "Ada", "2": "Bob"}
     assert (await house.verify(moving)).is_right

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from twofold.projections.layout import Layout, Made, tables_of
 from twofold.projections.parking import Letter, Parked
 from twofold.projections.port import Advance, Arrangement, Found, Survey, Take, Unparking
 from twofold.projections.table import Key, Table
+from twofold.projections.twin import Twin
 from twofold.subscriptions import Checkpoint, Note
 
 
@@ -138,6 +140,9 @@ class ReadDoor:
     async def survey(self, table: Table, beside: Sequence[str], take: Take) -> Survey:
         home = self._home(table.subscription)
         return await home.line.call(f"survey {table.name}", lambda: home.shared.survey(table, beside, take))
+
+    def twin(self, layout: Layout, number: int | None = None) -> AbstractAsyncContextManager[Twin]:
+        raise NotImplementedError
 
     async def arrange(self, arrangement: Arrangement) -> bool:
         said = f"arrange {arrangement.subscription} {list(arrangement.after)}"

@@ -308,23 +308,73 @@ async def test_an_event_that_it_cannot_take_ends_the_build_and_what_serves_goes_
         assert await rows_of(new, "select total from sums order by list_id") == [(135,), (145,), (155,)]
 
 
-async def test_what_cannot_be_verified_is_refused_before_anything_is_built(store: str) -> None:
-    first = SetProjection(
-        "seen",
-        Added,
-        schema="create table seen (number int not null)",
-        statement="insert into seen select count(*) from events",
-    )
-    async with app(store, Totals, first) as running:
-        with pytest.raises(StoreRefusedError, match="seen cannot be verified"):
-            await running.rebuild(Totals, "seen", verify=True)
-        assert await states_of(running, "totals") == [(1, "active")]
+BY_PAGE = """
+    insert into sums (list_id, total) select list_id, 1 from events group by list_id
+    on conflict (list_id) do update set total = sums.total + 1
+"""
 
 
-async def test_verifying_it_and_guessing_its_time_are_not_pretended(store: str) -> None:
+async def test_what_was_built_is_verified_before_it_serves(store: str) -> None:
+    async with app(store, sums()) as old:
+        await fill(old)
+        (built,) = await old.rebuild("sums", verify=True)
+        assert (built.number, built.state) == (2, "active")
+    by_page = SetProjection("sums", Added, schema=SCHEMA, statement=BY_PAGE)
+    async with app(store, by_page, rebuild="manual") as new:
+        with pytest.raises(
+            StoreRefusedError, match=r"sums is not what the log makes of it .* 3 are other ones each time"
+        ):
+            await new.rebuild("sums", verify=True)
+        assert (2, "active") in await states_of(new)
+        assert await rows_of(new, "select total from sums order by list_id") == [(135,), (145,), (155,)]
+
+
+async def test_it_is_verified_while_writes_go_on(store: str) -> None:
+    async with app(store, sums()) as running:
+        for _ in range(5):
+            _, found = await asyncio.gather(fill(running), running.verify("sums"))
+            assert found.is_right
+        found = await running.verify("sums")
+        assert (found.position, found.keys, found.is_right) == (150, 3, True)
+
+
+async def test_rows_that_other_sql_has_made_differ(store: str) -> None:
+    async with app(store, sums()) as old:
+        await fill(old)
+    async with app(store, sums("2 * amount"), rebuild="manual") as new:
+        found = await new.verify("sums")
+    assert [each.columns["total"] for each in found.differences] == [("135", "270"), ("145", "290"), ("155", "310")]
+
+
+async def test_only_the_newest_code_can_verify(store: str) -> None:
+    async with app(store, sums()) as old:
+        await fill(old)
+        async with app(store, sums("2 * amount")) as new:
+            await new.builds_done()
+        with pytest.raises(StoreRefusedError, match="sums"):
+            await old.verify("sums")
+
+
+async def test_a_verification_leaves_no_table_behind(store: str) -> None:
     async with app(store, sums()) as running:
         await fill(running)
-        with pytest.raises(StoreRefusedError, match="cannot be verified"):
-            await running.rebuild("sums", verify=True)
+        before = await tables_of(running)
+        await running.verify("sums")
+        assert await tables_of(running) == before
+
+
+async def tables_of(running: App) -> list[tuple[Any, ...]]:
+    reads = running.places.reads
+    if isinstance(reads, PostgresURL):
+        schemas = f"'{reads.read_schema}', '{reads.read_schema}__sums__2'"
+        return await rows_of(
+            running, f"select tablename::text from pg_tables where schemaname in ({schemas}) order by 1"
+        )
+    return await rows_of(running, "select name from sqlite_schema order by 1")
+
+
+async def test_guessing_its_time_is_not_pretended(store: str) -> None:
+    async with app(store, sums()) as running:
+        await fill(running)
         found = await running.rollout.estimate("sums")
         assert (found.events, found.rows, found.seconds) == (30, 3, None)

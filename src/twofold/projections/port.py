@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -12,6 +13,7 @@ from twofold.projections.generations import Generation, Switch
 from twofold.projections.layout import Layout, Made
 from twofold.projections.parking import Letter, Parked
 from twofold.projections.table import Changes, Key, Table
+from twofold.projections.twin import Twin
 from twofold.projections.writer import Writer
 from twofold.store.port import EventStore
 from twofold.store.port import Row as StoredRow
@@ -212,6 +214,10 @@ class ReadStore(AskedStore, Rows, Protocol):
         ``beside`` are the read models whose parked keys are wanted. ``take`` may be called on another thread; what it
         raises ends the survey.
         """
+        ...
+
+    def twin(self, layout: Layout, number: int | None = None) -> AbstractAsyncContextManager[Twin]:
+        """The tables of a SQL projection once more, beside those that are kept: the active ones, or those of a generation."""
         ...
 
     async def arrange(self, arrangement: Arrangement) -> bool:

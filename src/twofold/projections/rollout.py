@@ -82,31 +82,21 @@ class Rollout:
         self, name: str, *, switch: bool = True, verify: bool = False, tell: Tell = lambda progress: None
     ) -> Generation:
         """Build the next generation, or go on with it, and let it serve; see ``App.rebuild``."""
-        if verify:
-            self.refuse_unverifiable(name)
         plan = await self._deployment.plan(self._groups[name])
         return await self._builds.build(plan, switch=switch, tell=tell, check=self._refuse_wrong if verify else None)
 
-    def refuse_unverifiable(self, name: str) -> None:
-        """``StoreRefusedError`` for what nobody can fold a second time to compare: what writes with SQL of its own."""
-        if self._groups[name].sql is not None:
-            raise StoreRefusedError(
-                f"{name} cannot be verified: it writes with SQL of its own",
-                reason="sql",
-                remedy="Rebuild it without --verify, and compare the rows with --switch manual.",
-            )
-
     async def _refuse_wrong(self, group: Group) -> None:
         """``StoreRefusedError`` where a row of these is not what the log makes of it."""
-        verifier = Verifier(self._log, self._registry, self._reads, group.projections, groups=[group])
-        for projection in group.projections:
-            found = await verifier.verify(projection.name)
+        verifier = Verifier(self._log, self._registry, self._reads, [group])
+        for name in [group.sql.name] if group.sql is not None else [each.name for each in group.projections]:
+            found = await verifier.verify(name)
             if not found.is_right:
                 wrong = f"{found.different} rows differ, {len(found.unsure)} are other ones each time"
                 raise StoreRefusedError(
-                    f"{projection.name} is not what the log makes of it (of {found.keys} keys {wrong})",
+                    f"{name} is not what the log makes of it (of {found.keys} keys {wrong})",
                     reason="not-right",
-                    remedy="What served serves on. Mend the fold, if it uses a clock or chance; or rebuild without --verify.",
+                    remedy="What served serves on. Mend what uses a clock or chance, or depends on how the log is cut into pages;"
+                    " or rebuild without --verify.",
                 )
 
     async def switch(self, name: str, *, tell: Tell = lambda progress: None) -> Generation:

@@ -16,11 +16,12 @@ TOLD_MAX = 1000
 
 class Difference(msgspec.Struct, frozen=True):
     """A row that is not what the log makes of its key: it has other columns (each as kept and as folded), is missing, or
-    is too many."""
+    is too many. ``table`` is where it is, of those that a SQL projection has made."""
 
     key: Key
     kind: Literal["different", "missing", "too many"]
     columns: Mapping[str, tuple[Any, Any]] = {}
+    table: str = ""
 
 
 class Unsure(msgspec.Struct, frozen=True):
@@ -28,6 +29,7 @@ class Unsure(msgspec.Struct, frozen=True):
 
     key: Key
     columns: Sequence[str] = ()
+    table: str = ""
 
 
 class Verification(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from heapq import nsmallest
 from typing import Any, TypeAlias
 
@@ -13,12 +13,13 @@ from twofold.messages import Registry
 from twofold.projections.audience import Audience
 from twofold.projections.comparison import Comparison
 from twofold.projections.deployment import superseded
-from twofold.projections.group import Group, groups_of
+from twofold.projections.group import Group
 from twofold.projections.healing import Healing
 from twofold.projections.port import ReadStore
 from twofold.projections.projection import Projection
 from twofold.projections.refold import TooManyRowsError
 from twofold.projections.slices import Slice
+from twofold.projections.sql_comparison import SqlComparison
 from twofold.projections.table import Table
 from twofold.projections.verification import Verification
 from twofold.store.port import EventStore
@@ -31,11 +32,11 @@ Tell: TypeAlias = Callable[[float], None]
 
 
 class Verifier:
-    """Verifies the read models of an app, while writes go on.
+    """Verifies the read models of an app, while writes go on, and what its SQL projections have written.
 
     A read model of more rows than ``rows_max`` is verified in slices of its keys, each in a pass over the events that it
     asks for. Only one whose rows depend on each other (it looks up rows, or its rows move to other keys) is folded, and
-    held in memory, as a whole. ``groups`` says how they go together, where that is not what they say themselves.
+    held in memory, as a whole. ``groups`` are those that they belong to.
     """
 
     def __init__(
@@ -43,15 +44,15 @@ class Verifier:
         log: EventStore,
         registry: Registry,
         reads: ReadStore,
-        projections: Collection[Projection],
+        groups: Sequence[Group],
         *,
-        groups: Sequence[Group] | None = None,
         rows_max: int = ROWS_MAX,
         audience: Audience | None = None,
     ) -> None:
         self._log, self._registry, self._reads = log, registry, reads
-        self._groups = {each.name: group for group in groups or groups_of(projections) for each in group.projections}
-        self._projections = {each.name: each for each in projections}
+        self._groups = {each.name: group for group in groups for each in group.projections}
+        self._projections = {each.name: each for group in groups for each in group.projections}
+        self._sql = {group.sql.name: (group, group.sql) for group in groups if group.sql is not None}
         self._rows_max, self._audience = rows_max, audience or Audience()
 
     async def verify(
@@ -61,11 +62,13 @@ class Verifier:
 
         Raises ``NotFoundError`` for a name that is none, ``StoreRefusedError`` where the log is not the one that the rows
         were made from, or the code not that which made them, and ``FoldError`` for an event whose key cannot be said.
+        What writes with SQL of its own is compared as a whole, and not mended: ``InvalidInputError`` for such a wish.
         """
+        if name in self._sql:
+            _refuse_parts(name, sample, heal)
+            return await self._verified_by_sql(name, tell)
         projection = self._named(name)
-        group = self._groups[name]
-        if other := superseded(group, await self._reads.generations([group.name])):
-            raise other
+        await self._refuse_superseded(self._groups[name])
         whole = Slice.whole() if sample is None else await self._sample(projection, sample)
         found, left, done = Verification(name), [whole], 0.0
         while left:
@@ -77,6 +80,15 @@ class Verifier:
             except TooManyRowsError:
                 left += reversed(keys.halves)
         return found
+
+    async def _verified_by_sql(self, name: str, tell: Tell) -> Verification:
+        group, projection = self._sql[name]
+        await self._refuse_superseded(group)
+        return await SqlComparison(self._log, self._registry, self._reads, group.name, projection).run(tell)
+
+    async def _refuse_superseded(self, group: Group) -> None:
+        if other := superseded(group, await self._reads.generations([group.name])):
+            raise other
 
     async def _verified(self, projection: Projection, keys: Slice, heal: bool, tell: Tell) -> Verification:
         group = self._groups[projection.name].about(projection)
@@ -106,9 +118,24 @@ class Verifier:
 
     def _named(self, name: str) -> Projection:
         if name not in self._projections:
-            known = ", ".join(sorted(self._projections)) or "none"
-            raise NotFoundError("read model", name, remedy=f"Those that are folds: {known}.")
+            known = ", ".join(sorted({*self._projections, *self._sql})) or "none"
+            raise NotFoundError("read model", name, remedy=f"Those of this app: {known}.")
         return self._projections[name]
+
+
+def _refuse_parts(name: str, sample: int | None, heal: bool) -> None:
+    if sample is not None:
+        raise InvalidInputError(
+            f"{name} writes with SQL of its own, which is compared as a whole",
+            what="sample",
+            remedy="Verify it without a sample.",
+        )
+    if heal:
+        raise InvalidInputError(
+            f"{name} writes with SQL of its own: single rows cannot be mended",
+            what="heal",
+            remedy=f"Verify it without, and build it anew: twofold projections rebuild {name}.",
+        )
 
 
 def _within(tell: Tell, done: float, share: float) -> Tell:

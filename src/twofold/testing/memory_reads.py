@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -27,6 +28,7 @@ from twofold.projections.ledger import Keeper, Values
 from twofold.projections.parking import Letter, Parked
 from twofold.projections.port import Advance, Arrangement, Found, Survey, Take, Unparking, refused_value
 from twofold.projections.table import Changes, Column, Key, Table
+from twofold.projections.twin import Twin
 from twofold.subscriptions import Checkpoint, Note
 from twofold.subscriptions.partition import partition_names, standing, whole
 from twofold.testing.memory_leases import MemoryLeases
@@ -71,6 +73,9 @@ class MemoryReads:
 
     def know(self, tables: Sequence[Table]) -> None:
         """Nothing to do."""
+
+    def twin(self, layout: Layout, number: int | None = None) -> AbstractAsyncContextManager[Twin]:
+        raise _no_sql()
 
     def on_loss(self, listener: Callable[[], None]) -> None:
         """Nothing to tell: there is no connection."""

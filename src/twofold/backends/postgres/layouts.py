@@ -79,4 +79,9 @@ async def _move(connection: Connection, tables: Sequence[str], source: str, targ
 
 async def _schema_of(connection: Connection, layout: Layout, number: int) -> str:
     """The schema where a generation stands beside: its name begins like that of the read models'."""
-    return fitting(f"{await connection.fetchval(_SQL['here'])}__{numbered(layout.name, number)}")
+    return schema_beside(await connection.fetchval(_SQL["here"]), layout, number)
+
+
+def schema_beside(here: str, layout: Layout, number: int) -> str:
+    """The same, where the read models are known to be in ``here``."""
+    return fitting(f"{here}__{numbered(layout.name, number)}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
+from twofold.backends.postgres import twins
 from twofold.backends.postgres.arranging import arrange
 from twofold.backends.postgres.connection import Connection, Connections, quoted
 from twofold.backends.postgres.generations import completing, drop, enter, generations_of, switch
+from twofold.backends.postgres.layouts import schema_beside
 from twofold.backends.postgres.leases import PostgresLeases, create_leases
 from twofold.backends.postgres.open_rows import PostgresRows, told_of_values, write_rows
 from twofold.backends.postgres.parked import Undone, forget_parked, let_go, letters_of, parked_of, skipped_of
@@ -22,6 +24,7 @@ from twofold.projections.layout import Layout, Made
 from twofold.projections.parking import Letter, Parked
 from twofold.projections.port import Advance, Arrangement, Found, Survey, Take, Unparking
 from twofold.projections.table import Key, Table
+from twofold.projections.twin import Twin
 from twofold.store.pages import load_page
 from twofold.subscriptions import Checkpoint, Note
 
@@ -156,6 +159,10 @@ class PostgresReads:
         async with self._connections.transaction() as connection:
             await self._alone(connection)
             return await drop(connection, generation, made)
+
+    def twin(self, layout: Layout, number: int | None = None) -> AbstractAsyncContextManager[Twin]:
+        schema = self._schema if number is None else schema_beside(self._schema, layout, number)
+        return twins.opened(self._connections, layout, here=self._schema, schema=schema)
 
     def on_loss(self, listener: Callable[[], None]) -> None:
         self._connections.on_loss(listener)

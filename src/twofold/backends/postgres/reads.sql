@@ -240,6 +240,25 @@ select current_schema();
 -- name: go_by_path
 select set_config('search_path', $1, true);
 
+-- name: keep_path
+-- The same for as long as the session lasts. While the rows of one table are sorted, another transaction waits.
+select set_config('search_path', $1, false), set_config('idle_in_transaction_session_timeout', '0', false);
+
+-- name: only_read
+-- What was made for the session alone can be written in spite of it.
+set session characteristics as transaction read only;
+
+-- name: shape
+-- The columns of a temporary table, and the place of each in its primary key (null: it is not in it).
+select a.attname, array_position(i.indkey::int2[], a.attnum)
+from pg_attribute a left join pg_index i on i.indrelid = a.attrelid and i.indisprimary
+where a.attrelid = to_regclass('pg_temp.' || quote_ident($1)) and a.attnum > 0 and not a.attisdropped
+order by a.attnum;
+
+-- name: lines
+-- Rows as text, each exactly as the server writes it, in an order that does not depend on a locale.
+select {columns} from {table} order by {order};
+
 -- name: create_schema_beside
 create schema {schema};
 

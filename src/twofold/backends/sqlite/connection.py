@@ -25,6 +25,9 @@ from twofold.errors import StoreUnavailableError
 
 T = TypeVar("T")
 
+KEPT = "kept"
+"""How a private connection calls the database that it shows."""
+
 _WRITER_CACHE_KIB = 64 << 10
 _READER_CACHE_KIB = 16 << 10
 _WAL_BYTES_MAX = 64 << 20
@@ -113,6 +116,28 @@ class Database:
             self._attach(reader)
             return reader
 
+    def connect_private(self) -> apsw.Connection:
+        """A connection to an empty database of its own, gone with it. The tables of this one are found there too, and cannot
+        be written; in memory those that ``show`` has copied.
+        """
+        with told(self.where):
+            flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
+            private = self._configured(apsw.Connection("", flags=flags, vfs=self._vfs))
+            shown = ":memory:" if self.path is None else f"{self.path.absolute().as_uri()}?mode=ro"
+            private.execute(f"attach ? as {KEPT}", (shown,))
+            private.execute("pragma main.synchronous = off")
+            return private
+
+    async def show(self, private: apsw.Connection) -> None:
+        """Let a private connection see what is here now. A file it sees anyway, anew with each transaction."""
+
+        def copy(connection: apsw.Connection) -> None:
+            with private.backup(KEPT, connection, "main") as backup:
+                backup.step()
+
+        if self.path is None:
+            await self.run(copy)
+
     async def attach(self, other: Database) -> None:
         """Let every connection that reads find the tables of ``other`` too, which is open and stays so."""
         if self._attached is None:
@@ -153,7 +178,9 @@ class Database:
 
     def _connect(self, flags: int) -> apsw.Connection:
         flags |= 0 if self.path else apsw.SQLITE_OPEN_URI  # Names in memory are URIs; a file's name is just that.
-        connection = apsw.Connection(self.location, flags=flags, vfs=self._vfs)
+        return self._configured(apsw.Connection(self.location, flags=flags, vfs=self._vfs))
+
+    def _configured(self, connection: apsw.Connection) -> apsw.Connection:
         connection.set_busy_handler(Patience(self._busy_seconds))
         # Without this a quoted name that is no column's is taken for a text, and a question answers nonsense.
         for setting in (apsw.SQLITE_DBCONFIG_DQS_DML, apsw.SQLITE_DBCONFIG_DQS_DDL):

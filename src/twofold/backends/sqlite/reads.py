@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import apsw
 import msgspec
 
+from twofold.backends.sqlite import twins
 from twofold.backends.sqlite.arranging import arrange
 from twofold.backends.sqlite.connection import Database
 from twofold.backends.sqlite.generations import Step, completing, drop, enter, generations_of, switch
@@ -44,6 +45,7 @@ from twofold.projections.layout import Layout, Made
 from twofold.projections.parking import Letter, Parked
 from twofold.projections.port import Advance, Arrangement, Found, Survey, Take, Unparking
 from twofold.projections.table import Changes, Key, Table
+from twofold.projections.twin import Twin
 from twofold.store.migrations import load_migrations
 from twofold.store.pages import load_page
 from twofold.subscriptions import Checkpoint, Note
@@ -156,6 +158,9 @@ class SqliteReads:
         for database in dict.fromkeys((self.database, self._log or self.database)):
             if some := [thing for thing in things if self._home(name_of(thing)) is database]:
                 yield database, some
+
+    def twin(self, layout: Layout, number: int | None = None) -> AbstractAsyncContextManager[Twin]:
+        return twins.opened(self.database, layout, number)
 
     def on_loss(self, listener: Callable[[], None]) -> None:
         """Nothing to tell: what takes the file back takes this process, too."""

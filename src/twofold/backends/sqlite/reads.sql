@@ -116,6 +116,14 @@ select type, name, sql from sqlite_schema where sql is not null and name not lik
 -- name: rows_of
 select * from {table};
 
+-- name: shape
+-- The columns of a table, and the place of each in its primary key (0: it is not in it). Hidden ones are not rows'.
+select name, pk from pragma_table_xinfo(?, 'main') where hidden <> 1 order by cid;
+
+-- name: lines
+-- Rows as literals, so that 1 and '1' are two things.
+select {columns} from {table} order by {order};
+
 -- name: insert_row
 insert into {table} values ({places});
 

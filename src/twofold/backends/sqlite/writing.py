@@ -11,7 +11,7 @@ from twofold.backends.sqlite.failures import told
 from twofold.backends.sqlite.questions import MISTAKES, UNFIT, refused
 from twofold.backends.sqlite.spelling import spelling_of
 from twofold.backends.sqlite.tables import declarations, quoted, statements
-from twofold.errors import DefinitionError, QueryError
+from twofold.errors import DefinitionError, QueryError, StoreUnavailableError
 from twofold.projections.table import Table
 from twofold.store.pages import load_page
 
@@ -56,6 +56,10 @@ class SqliteWriter:
                 return [dict(zip(_names(cursor), row, strict=True)) for row in cursor]
         except (*MISTAKES, *UNFIT) as error:
             raise refused(error) from error
+        except StoreUnavailableError as error:
+            if error.reason != "read-only" or self._connection.readonly("main"):
+                raise
+            raise refused(error) from error  # What is only shown here: it is not the projection's to write.
 
 
 def _names(cursor: apsw.Cursor) -> list[str]:

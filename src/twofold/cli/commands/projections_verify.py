@@ -14,7 +14,7 @@ from twofold.cli.output import write, write_json, write_table
 from twofold.cli.plain import printable
 from twofold.cli.progress import progress
 from twofold.cli.stores import opened_app
-from twofold.projections import Verification
+from twofold.projections import Difference, Unsure, Verification
 
 HELP = """Fold read models again from the log, up to where their rows stand, and compare them exactly. Writes go on meanwhile.
 
@@ -55,7 +55,7 @@ def document(found: Verification) -> dict[str, object]:
     """The whole of it as a document."""
     differences = [
         {
-            "key": each.key,
+            **_place(each),
             "kind": each.kind,
             "columns": {name: {"kept": kept, "folded": folded} for name, (kept, folded) in each.columns.items()},
         }
@@ -67,28 +67,42 @@ def document(found: Verification) -> dict[str, object]:
         "is_right": found.is_right,
         **counts,
         "differences": differences,
-        "unsure": [{"key": each.key, "columns": each.columns} for each in found.unsure],
+        "unsure": [{**_place(each), "columns": each.columns} for each in found.unsure],
         "failing": [each.facts() for each in found.failing],
     }
 
 
+def _place(of: Difference | Unsure) -> dict[str, object]:
+    """Where a row is; a read model has but one table."""
+    return {"table": of.table, "key": of.key} if of.table else {"key": of.key}
+
+
 def show(found: Verification) -> None:
     """What differs as a table, and one line about all."""
+    names = ["table", "key", "row", "column", "kept", "folded"]
     if rows := list(_rows(found)):
-        write_table(["key", "row", "column", "kept", "folded"], rows)
+        several = any(table for table, *_ in rows)  # A read model has but one.
+        write_table(names if several else names[1:], rows if several else [row for _, *row in rows])
     write(printable(_summary(found)))
 
 
 def _rows(found: Verification) -> Iterator[Sequence[object]]:
     for each in found.differences:
         for name, (kept, folded) in each.columns.items():
-            yield each.key, each.kind, name, kept, folded
+            yield each.table, each.key, each.kind, name, kept, folded
         if not each.columns:
-            yield each.key, each.kind, "", "", ""
+            yield each.table, each.key, each.kind, "", "", ""
     for unsure in found.unsure:
-        yield unsure.key, "not deterministic", ", ".join(unsure.columns), "", ""
+        yield unsure.table, unsure.key, "not deterministic", ", ".join(unsure.columns), "", ""
     for failing in found.failing:
-        yield failing.key, "cannot be folded", "", "", f"{failing.event_type} at {failing.position}: {failing.reason}"
+        yield (
+            "",
+            failing.key,
+            "cannot be folded",
+            "",
+            "",
+            f"{failing.event_type} at {failing.position}: {failing.reason}",
+        )
 
 
 def _summary(found: Verification) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.projections.meddling import Meddling
 from tests.projections.school import EVENTS, FamilyEnrolled, PaymentReceived, paid
 from tests.read_stores import KINDS, append, opened, registry_of, url_of
 from twofold import SetProjection, Writer, projects
@@ -23,6 +25,7 @@ from twofold.projections import (
     groups_of,
     sql_projection,
 )
+from twofold.projections.generations import Generation
 from twofold.projections.port import Advance
 from twofold.projections.twin import Line
 from twofold.subscriptions import Engine
@@ -238,6 +241,18 @@ async def test_another_log_is_refused(reads: ReadStore) -> None:
     await append(moved.log, "family-1", paid("1", method="card"))
     with pytest.raises(StoreRefusedError):
         await moved.verify()
+
+
+async def test_rows_that_other_code_makes_meanwhile_do_not_look_like_differences(reads: ReadStore) -> None:
+    deployed = await house(reads, collected(), "card")
+    await deployed.write("delete from collected")  # As other code might have it.
+
+    async def deploy() -> None:
+        assert await reads.enter(Generation("collected", 2, "other code", "active", ("collected",)))
+
+    meddling: Any = Meddling(reads, "checkpoints", deploy)
+    with pytest.raises(StoreRefusedError, match="which other code has made"):
+        await Verifier(deployed.log, REGISTRY, meddling, groups_of([], [deployed.projection])).verify("collected")
 
 
 async def test_a_sample_and_mending_are_refused_with_what_can_be_done(reads: ReadStore) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from tests.projections.meddling import Meddling
 from tests.projections.school import (
     ChildAdded,
     CourseBooked,
@@ -36,6 +37,7 @@ from twofold.projections import (
     groups_of,
 )
 from twofold.projections.dead_letters import DeadLetters
+from twofold.projections.generations import Generation
 from twofold.projections.port import Advance
 from twofold.projections.verification import Difference
 from twofold.subscriptions import Engine
@@ -154,25 +156,6 @@ async def test_a_worker_that_remembers_a_wrong_row_does_not_write_it_again(house
     assert (await house.verify(FAMILIES)).is_right
 
 
-class Meddling:
-    """A read store in which something happens just before each of the next calls of a method."""
-
-    def __init__(self, inner: ReadStore, method: str, *happenings: Callable[[], Awaitable[Any]]) -> None:
-        self._inner, self._method, self._happenings = inner, method, list(happenings)
-
-    def __getattr__(self, name: str) -> Any:
-        original = getattr(self._inner, name)
-        if name != self._method:
-            return original
-
-        async def meddled(*given: Any) -> Any:
-            if self._happenings:
-                await self._happenings.pop(0)()
-            return await original(*given)
-
-        return meddled
-
-
 @pytest.mark.parametrize("method", ["checkpoints", "save", "parked", "load"])
 async def test_workers_that_are_faster_only_delay_it(house: House, method: str) -> None:
     await house.add(*HISTORY)
@@ -206,6 +189,19 @@ async def test_nothing_is_mended_where_somebody_else_took_over(house: House) -> 
     meddling: Any = Meddling(house.reads, "checkpoints", take_over)
     found = await Verifier(house.log, REGISTRY, meddling, groups_of([FAMILIES])).verify("family_view", heal=True)
     assert (found.different, found.healed, found.is_right) == (1, 0, False)
+
+
+async def test_rows_that_other_code_makes_meanwhile_do_not_look_like_differences(house: House) -> None:
+    await house.add(*HISTORY)
+    await house.run(FAMILIES)
+    await house.spoil(FAMILIES, removed=["2"])  # As other code might have it.
+
+    async def deploy() -> None:
+        assert await house.reads.enter(Generation("family_view", 2, "other code", "active", ("family_view",)))
+
+    meddling: Any = Meddling(house.reads, "survey", deploy)
+    with pytest.raises(StoreRefusedError, match="which other code has made"):
+        await Verifier(house.log, REGISTRY, meddling, groups_of([FAMILIES])).verify("family_view")
 
 
 async def test_live_writes_do_not_look_like_differences(house: House) -> None:

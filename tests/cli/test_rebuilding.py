@@ -87,6 +87,31 @@ def test_what_cannot_be_done_says_what_can(bank: Terminal, words: str, code: int
     assert said in done.err
 
 
+WITH_A_VIEW = """
+from app import Account, AccountView, Deposited
+from twofold import App, SetProjection
+
+seen = SetProjection(
+    "seen",
+    Deposited,
+    schema="create table seen (n int); create view all_seen as select n from seen",
+    statement="insert into seen (n) select position from events",
+)
+app = App(Account, AccountView, seen, store="sqlite:///bank.db")
+"""
+
+
+def test_what_was_built_is_told_also_where_the_next_one_cannot_be(bank: Terminal) -> None:
+    (bank.folder / "counting.py").write_text(WITH_A_VIEW)
+    done = Terminal(bank.folder, *bank.arguments, "--app", "counting:app")("projections", "rebuild", "--all")
+    assert done.code == 2
+    served, failed = (
+        done.err.index("of account_view serves."),
+        done.err.index("Error: seen cannot be built beside itself"),
+    )
+    assert served < failed
+
+
 def test_a_rebuild_that_is_interrupted_says_how_to_go_on_and_goes_on(terminal: Terminal, folder: Path) -> None:
     for number in range(3):
         terminal("send", "OpenAccount", f"account_id=a-{number}", "owner=ada")

@@ -16,6 +16,8 @@ from twofold.cli.stores import opened_app
 from twofold.cli.waiting import patience
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from twofold.app import App
     from twofold.projections.estimate import Estimate
     from twofold.projections.generations import Generation
@@ -71,19 +73,32 @@ def command(
     if dry_run:
         show_estimates(run_fast(estimates(app, names)), as_json=settings.json)
         return
+    built: list[Generation] = []
     with reports(as_json=settings.json) as told:
+
+        def done(generation: Generation) -> None:
+            built.append(generation)
+            if not settings.json:
+                show(generation)  # At once: the next one may fail.
+
         try:
-            built = run_fast(rebuild(app, names, told, switch=switch == "auto", verify=verify))
+            run_fast(rebuild(app, names, told, done, switch=switch == "auto", verify=verify))
         except KeyboardInterrupt:
             note(how_to_go_on(told), as_json=settings.json)
             raise
-    show(built, as_json=settings.json)
+    if settings.json:
+        write_json([document(each) for each in built])
 
 
-async def rebuild(app: App, names: tuple[str, ...], told: Reports, *, switch: bool, verify: bool) -> list[Generation]:
-    """Those with these names, or all."""
+async def rebuild(
+    app: App, names: tuple[str, ...], told: Reports, done: Callable[[Generation], None], *, switch: bool, verify: bool
+) -> None:
+    """Those with these names, or all, one after the other."""
     async with opened_app(app) as started:
-        return await started.rebuild(*(names or started.rollout.names), switch=switch, verify=verify, tell=told)
+        rollout = started.rollout
+        for name in dict.fromkeys(map(rollout.group, names or rollout.names)):
+            for generation in await started.rebuild(name, switch=switch, verify=verify, tell=told):
+                done(generation)
 
 
 async def wish(app: App, names: tuple[str, ...], *, switch: bool) -> list[str]:
@@ -126,17 +141,18 @@ def how_to_go_on(told: Reports) -> str:
     )
 
 
-def show(built: list[Generation], *, as_json: bool) -> None:
-    """Say which generations are there now."""
-    if as_json:
-        write_json([{"name": each.subscription, "generation": each.number, "state": each.state} for each in built])
-        return
-    for each in built:
-        if each.state == "active":
-            note(f"Generation {each.number} of {each.subscription} serves.", as_json=False)
-        else:
-            how = f"twofold projections switch {each.subscription}"
-            note(f"Generation {each.number} of {each.subscription} is built and waits: {how}.", as_json=False)
+def show(built: Generation) -> None:
+    """Say which generation is there now."""
+    if built.state == "active":
+        note(f"Generation {built.number} of {built.subscription} serves.", as_json=False)
+    else:
+        how = f"twofold projections switch {built.subscription}"
+        note(f"Generation {built.number} of {built.subscription} is built and waits: {how}.", as_json=False)
+
+
+def document(built: Generation) -> dict[str, object]:
+    """The same as a document."""
+    return {"name": built.subscription, "generation": built.number, "state": built.state}
 
 
 def show_estimates(found: list[Estimate], *, as_json: bool) -> None:

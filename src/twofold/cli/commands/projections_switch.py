@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from twofold.cli.building import reports
-from twofold.cli.commands.projections_rebuild import show
+from twofold.cli.commands.projections_rebuild import document, show
 from twofold.cli.loading import app_for
 from twofold.cli.loop import run_fast
 from twofold.cli.options import Settings, common, settings_of
+from twofold.cli.output import write_json
 from twofold.cli.stores import opened_app
 from twofold.projections.generations import Generation
 
@@ -27,4 +28,7 @@ def command(settings: Settings, name: str) -> None:
                 return await rollout.switch(rollout.group(name), tell=told)
 
         switched = run_fast(switch())
-    show([switched], as_json=settings.json)
+    if settings.json:
+        write_json([document(switched)])
+    else:
+        show(switched)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
@@ -253,6 +254,18 @@ async def test_rows_that_other_code_makes_meanwhile_do_not_look_like_differences
     meddling: Any = Meddling(reads, "checkpoints", deploy)
     with pytest.raises(StoreRefusedError, match="which other code has made"):
         await Verifier(deployed.log, REGISTRY, meddling, groups_of([], [deployed.projection])).verify("collected")
+
+
+async def test_a_verification_that_is_cancelled_can_be_made_again(reads: ReadStore) -> None:
+    stopped = await house(reads, collected(), *METHODS)
+
+    def stop(share: float) -> None:
+        running.cancel()
+
+    running = asyncio.create_task(stopped.verifier.verify("collected", tell=stop))
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (await stopped.verify()).is_right
 
 
 async def test_a_sample_and_mending_are_refused_with_what_can_be_done(reads: ReadStore) -> None:

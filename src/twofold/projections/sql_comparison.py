@@ -98,7 +98,8 @@ class SqlComparison:
             tables = once.kept(table, shape), once.lines(table, shape), again.lines(table, shape)
             async for kept, folded, other in aligned(shape, *tables):
                 if folded != other:
-                    unsure.append(Unsure(_key_of(shape, folded or other), _columns(shape, folded, other), table))
+                    if len(unsure) < TOLD_MAX:
+                        unsure.append(Unsure(_key_of(shape, folded or other), _columns(shape, folded, other), table))
                     continue
                 keys += 1
                 if kept != folded:
@@ -106,7 +107,7 @@ class SqlComparison:
                     if len(differences) < TOLD_MAX:
                         differences.append(_difference(table, shape, kept, folded))
         name = self._projection.name
-        return Verification(name, self._after, keys, different, differences=differences, unsure=unsure[:TOLD_MAX])
+        return Verification(name, self._after, keys, different, differences=differences, unsure=unsure)
 
 
 def _difference(table: str, shape: Shape, kept: Line | None, folded: Line | None) -> Difference:

@@ -62,6 +62,7 @@ class Projector:
         self._superseded: dict[str, StoreRefusedError] = {}
         found = groups_of(by_name(projections).values(), sql_projections) if groups is None else groups
         self._wholes = {group.subscription: group for group in found}
+        self._types = {group.subscription: group.types for group in found}
         self._groups: dict[str, Group] = {}
         self._counts: dict[str, int] = {}
         for group in found:
@@ -71,8 +72,8 @@ class Projector:
 
     @property
     def interests(self) -> Mapping[str, frozenset[str]]:
-        types = {name: group.types for name, group in self._groups.items()}
-        return {name: found for name, found in types.items() if whole(name) not in self._held}
+        subscriptions = {name: whole(name) for name in self._groups}
+        return {name: self._types[each] for name, each in subscriptions.items() if each not in self._held}
 
     def on_superseded(self, tell: Callable[[Group, StoreRefusedError], None]) -> None:
         """Call it when what serves of a group turns out to be made by other code: from then on it is held."""

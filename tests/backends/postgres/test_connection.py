@@ -108,6 +108,35 @@ async def test_a_connection_that_was_cut_off_is_replaced_and_its_place_is_not_lo
     await connections.close()
 
 
+@pytest.mark.parametrize("turns", range(4))
+def test_a_loop_that_ends_while_a_connection_is_given_back_ends(
+    turns: int, place: PostgresURL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything is cancelled then, the driver's own tasks, too, also those that have not begun."""
+    monkeypatch.setattr(pool, "CLOSE_SECONDS", 0.05)
+    connections = Connections(place.dsn)
+
+    async def fail(lent: asyncio.Event) -> None:
+        try:
+            async with connections.connection():
+                lent.set()
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                raise LookupError
+        finally:
+            await connections.close()
+
+    async def main() -> None:
+        await connections.open()
+        lent = asyncio.Event()
+        failing.append(asyncio.create_task(fail(lent)))
+        await lent.wait()
+
+    failing: list[asyncio.Task[None]] = []
+    asyncio.run(main())
+    assert failing[0].done()
+
+
 async def test_a_transaction_is_undone_when_its_block_raises_and_none_is_left_open(place: PostgresURL) -> None:
     connections = Connections(place.dsn, size_max=1)
     await connections.open()

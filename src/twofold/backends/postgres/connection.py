@@ -39,7 +39,7 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
 """What every connection of ours starts with, whatever the defaults of the database or the role are.
 
 A process that is frozen keeps its locks until its transaction is ended for it. Where it had prepared a statement and not yet run it,
-the server does not call it idle: only ``transaction_timeout`` ends that.
+the server does not call it idle: only ``transaction_timeout`` ends that. Whoever takes over a lease does not wait for either.
 """
 
 NEWER: Mapping[str, int] = MappingProxyType({"transaction_timeout": 17})

@@ -52,6 +52,27 @@ update twofold_leases l set state = n.state, rate = n.rate, error = n.error
 from unnest($2::text[], $3::text[], $4::float8[], $5::text[]) as n (name, state, rate, error)
 where l.worker = $1 and l.name = n.name;
 
+-- name: cut_off
+-- Whoever holds the lease or a checkpoint of these in a transaction in which he has been silent for longer than a lease: he is
+-- frozen, or his machine is gone, and the server would keep his locks for a minute or two. What a transaction has changed or
+-- locked names it in xmax, and pg_locks says whose it is. One that sends rows (COPY) says nothing else for long, and is left.
+with held as (
+    select l.xmax as transaction from twofold_leases l where l.name = any ($1::text[])
+    union all
+    select c.xmax from twofold_checkpoints c
+    where exists (
+        select 1 from unnest($1::text[]) as wanted (name)
+        where c.name = wanted.name or (c.name > wanted.name || '#' and c.name < wanted.name || '$')
+    )
+)
+select pg_terminate_backend(a.pid)
+from held
+join pg_locks k on k.locktype = 'transactionid' and k.transactionid = held.transaction and k.granted
+join pg_stat_activity a on a.pid = k.pid
+where a.application_name like 'twofold%' and a.usename = current_user
+and a.wait_event = 'ClientRead' and a.query not ilike 'copy %'
+and a.state_change < clock_timestamp() - make_interval(secs => $2);
+
 -- name: take
 -- Those that nobody holds. A rival that is under way is waited for, and its outcome seen; in order of names, so that two
 -- cannot wait for each other.

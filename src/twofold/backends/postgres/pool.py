@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 PoolConnection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
 CONNECT_SECONDS = 10.0
+CLOSE_SECONDS = 5.0
+"""How long the driver may take for the last goodbyes: it waits for ever for a connection whose return was cancelled with the loop."""
 
 
 class Pool:
@@ -46,7 +48,9 @@ class Pool:
             await self._free.acquire()
         for connection in self._idle:
             await self._leave_to_driver(connection)
-        await self._driver.close()
+        with suppress(TimeoutError):  # Then the driver has cut off what was left.
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._driver.close()
 
     async def lend(self) -> PoolConnection:
         """A connection that is to be taken back. The driver's errors pass; ``StoreUnavailableError`` if none is free."""

@@ -16,7 +16,7 @@ from hypothesis import settings
 
 from tests import postgres_server
 
-settings.register_profile("twofold", deadline=None, derandomize=True, max_examples=100)
+settings.register_profile("twofold", deadline=None, derandomize=True, max_examples=50)
 settings.register_profile("campaign", deadline=None, max_examples=2000)
 
 EVERY_DAY_SECONDS = 600

@@ -267,7 +267,7 @@ EXPRESSIONS = st.recursive(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=settings().max_examples, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(expressions=st.lists(EXPRESSIONS, min_size=4, max_size=12))
 async def test_random_expressions_give_the_same_numbers_on_both(expressions: list[str], postgres_url: str) -> None:
     answers = []
@@ -281,7 +281,7 @@ async def test_random_expressions_give_the_same_numbers_on_both(expressions: lis
     assert answers[0] == answers[1]
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=settings().max_examples // 2, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(numbers=st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=8))
 async def test_random_numbers_give_the_same_digits_on_both(
     numbers: list[tuple[Decimal, Decimal]], postgres_url: str

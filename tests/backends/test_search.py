@@ -189,7 +189,7 @@ async def _has_index(reads: ReadStore, name: str) -> bool:
 NAMES = st.text(st.sampled_from("aAbäÄßéëİıſ１2٣ _-'\"*:&\u0301日本ﬁ"), max_size=8)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=settings().max_examples // 2, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=st.lists(NAMES, min_size=1, max_size=6), texts=st.lists(NAMES, min_size=1, max_size=4))
 async def test_both_databases_find_the_same_rows(names: list[str], texts: list[str], postgres_url: str) -> None:
     answers = []

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.cli.bank import OpenAccount
+from tests.cli.sending import send_all
 from tests.cli.terminal import Terminal
 
 NAME = "account_view"
@@ -18,8 +20,7 @@ NAME = "account_view"
 @pytest.fixture
 def bank(either: Terminal) -> Terminal:
     """A bank with three accounts, whose read model nobody has run yet."""
-    for number in range(3):
-        assert either("send", "OpenAccount", f"account_id=a-{number}", "owner=ada").code == 0
+    send_all(either, *(OpenAccount(account_id=f"a-{number}", owner="ada") for number in range(3)))
     return either
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from tests.cli.bank import Deposit
+from tests.cli.sending import send_all
 from tests.cli.terminal import Done, Terminal
 
 POISON = "event.amount == 666"
 
 
 def pay(terminal: Terminal, *payments: tuple[str, int]) -> None:
-    for account, amount in payments:
-        terminal("send", "Deposit", f"account_id={account}", f"amount={amount}")
+    send_all(terminal, *(Deposit(account_id=account, amount=Decimal(amount)) for account, amount in payments))
 
 
 def change(folder: Path, old: str, new: str) -> None:

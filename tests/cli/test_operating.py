@@ -5,10 +5,13 @@ from __future__ import annotations
 import signal
 import sqlite3
 import subprocess
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from tests.cli.bank import Deposit
+from tests.cli.sending import send_all
 from tests.cli.terminal import Terminal
 from twofold.cli.commands import db_init, db_upgrade
 from twofold.store.migrations import Migration, SchemaState
@@ -49,8 +52,7 @@ def test_running_feeds_the_read_models_and_ends_well_when_told_to(either: Termin
 
 
 def test_what_was_read_when_the_signal_came_is_kept(either: Terminal) -> None:
-    for index in range(5):
-        either("send", "Deposit", "account_id=1", f"amount={index}")
+    send_all(either, *(Deposit(account_id="1", amount=Decimal(index)) for index in range(5)))
     with either.running("run", "worker") as process:
         until_it_runs(process)
         process.terminate()
@@ -252,8 +254,7 @@ def test_read_models_that_are_away_are_an_environment_error(terminal: Terminal, 
 def test_what_stopped_a_read_model_is_seen_by_whoever_looks(either: Terminal, folder: Path) -> None:
     path = folder / "app.py"
     path.write_text(path.read_text().replace('bank.db")', 'bank.db", parked_max=0)'))
-    for amount in (5, 666, 7):
-        either("send", "Deposit", "account_id=1", f"amount={amount}")
+    send_all(either, *(Deposit(account_id="1", amount=Decimal(amount)) for amount in (5, 666, 7)))
     either("ask", "CountAccounts")
     (found,) = either("projections", "ls", "--json").answer
     assert (found["state"], found["position"], found["head"]) == ("stopped", 1, 3)
@@ -268,8 +269,8 @@ def test_what_stopped_a_read_model_is_seen_by_whoever_looks(either: Terminal, fo
 
 
 def test_parked_keys_are_told_by_whoever_looks(either: Terminal) -> None:
-    for account, amount in ((1, 5), (1, 666), (2, 7), (1, 8)):
-        either("send", "Deposit", f"account_id={account}", f"amount={amount}")
+    payments = (("1", 5), ("1", 666), ("2", 7), ("1", 8))
+    send_all(either, *(Deposit(account_id=account, amount=Decimal(amount)) for account, amount in payments))
     either("ask", "CountAccounts")
     (found,) = either("projections", "ls", "--json").answer
     assert (found["lag"], found["parked"], found["error"]) == (0, 1, None)

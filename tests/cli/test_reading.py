@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import signal
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from tests.cli.bank import Deposit, OpenAccount
+from tests.cli.sending import send_all
 from tests.cli.terminal import Terminal
 from twofold.cli.commands import streams_show
 
 
 def filled(terminal: Terminal) -> Terminal:
     """Five events: positions 1 to 4 in account-1, 5 in account-2."""
-    terminal("send", "OpenAccount", "account_id=1", "owner=ada")
-    for amount in "123":
-        terminal("send", "Deposit", "account_id=1", f"amount={amount}")
-    terminal("send", "OpenAccount", "account_id=2", "owner=grace")
+    send_all(
+        terminal,
+        OpenAccount(account_id="1", owner="ada"),
+        *(Deposit(account_id="1", amount=Decimal(amount)) for amount in "123"),
+        OpenAccount(account_id="2", owner="grace"),
+    )
     return terminal
 
 

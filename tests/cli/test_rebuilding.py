@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.bank import OpenAccount
+from tests.cli.sending import send_all
 from tests.cli.terminal import Terminal
 
 
 @pytest.fixture
 def bank(either: Terminal) -> Terminal:
     """A bank with three accounts, whose read model has seen them."""
-    for number in range(3):
-        assert either("send", "OpenAccount", f"account_id=a-{number}", "owner=ada").code == 0
+    send_all(either, *(OpenAccount(account_id=f"a-{number}", owner="ada") for number in range(3)))
     assert either("ask", "CountAccounts", "--consistent").code == 0
     return either
 
@@ -113,8 +114,7 @@ def test_what_was_built_is_told_also_where_the_next_one_cannot_be(bank: Terminal
 
 
 def test_a_rebuild_that_is_interrupted_says_how_to_go_on_and_goes_on(terminal: Terminal, folder: Path) -> None:
-    for number in range(3):
-        terminal("send", "OpenAccount", f"account_id=a-{number}", "owner=ada")
+    send_all(terminal, *(OpenAccount(account_id=f"a-{number}", owner="ada") for number in range(3)))
     path = folder / "app.py"
     slow = "        import time; print('folds', flush=True); time.sleep(0.5)\n        self.owner = event.owner"
     path.write_text(path.read_text().replace("        self.owner = event.owner", slow))

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from tests.cli.bank import AccountView, app
+from tests.cli.bank import AccountView, Deposit, OpenAccount
+from tests.cli.sending import app_of, send_all
 from tests.cli.terminal import Terminal
 from twofold import Writer
 from twofold.projections import Changes, define
@@ -16,9 +17,12 @@ from twofold.projections.port import Advance
 
 def filled(terminal: Terminal) -> Terminal:
     """Two accounts, and their read model at position 3."""
-    terminal("send", "OpenAccount", "account_id=1", "owner=Ada")
-    terminal("send", "OpenAccount", "account_id=2", "owner=Bob")
-    terminal("send", "Deposit", "account_id=1", "amount=10.50")
+    send_all(
+        terminal,
+        OpenAccount(account_id="1", owner="Ada"),
+        OpenAccount(account_id="2", owner="Bob"),
+        Deposit(account_id="1", amount=Decimal("10.50")),
+    )
     terminal("ask", "CountAccounts")
     return terminal
 
@@ -32,8 +36,7 @@ def step_of(terminal: Terminal, subscription: str, **step: Any) -> None:
     """Write something at the checkpoint of a subscription, which stays where it is."""
 
     async def write() -> None:
-        store = terminal.arguments[1] if terminal.arguments else f"sqlite:///{terminal.folder}/bank.db"
-        async with app.at(store, background=False) as opened:
+        async with app_of(terminal) as opened:
             at = (await opened.reads.checkpoints([subscription]))[subscription]
             assert await opened.reads.save([Advance(subscription, at, at, **step)]) == [True]
 

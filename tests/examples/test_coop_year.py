@@ -32,7 +32,7 @@ def truth_of(families: int) -> Truth:
 
 @pytest.fixture(scope="module")
 def families(campaign: bool) -> int:
-    return 1000 if campaign else 200
+    return 1000 if campaign else 150
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ async def test_a_crash_rewinds_rows_and_checkpoints_together_and_the_log_makes_u
 ) -> None:
     chance, log, rewound = random.Random(SEED), f"sqlite:///{tmp_path}/log.db", 0
     with own_server(settings=LAZY) as server:
-        for day in range(200 if campaign else 6):
+        for day in range(200 if campaign else 3):
             before = await crashed(server, log, day, chance)
             server.start()
             _, found = await positions(log, server.url)
@@ -47,7 +47,7 @@ async def test_an_app_that_runs_through_a_crash_catches_up_by_itself(tmp_path: P
     log = f"sqlite:///{tmp_path}/log.db"
     with own_server(settings=LAZY) as server:
         async with shop(log, server.url) as app:
-            for day in range(3):
+            for day in range(2):
                 async with asyncio.TaskGroup() as working:
                     cashier = working.create_task(work(app, day))
                     await until(app, 50 * (day + 1))

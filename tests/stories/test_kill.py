@@ -46,7 +46,7 @@ def test_no_acknowledged_append_is_lost_and_read_models_equal_the_fold_of_the_lo
     store: str, tmp_path: Path, campaign: bool
 ) -> None:
     chance, notes = random.Random(SEED), Notes(tmp_path / "acknowledged.txt")
-    for day in range(200 if campaign else 20):
+    for day in range(200 if campaign else 8):
         notes.write(killed(store, day, chance))
         asyncio.run(examine(store, notes))
         notes.write(asyncio.run(insist(store, notes.unanswered(day))))

@@ -30,7 +30,7 @@ def test_a_fold_that_is_killed_leaves_rows_and_checkpoints_together(
     store: str, reads: str | None, campaign: bool
 ) -> None:
     chance, stood = random.Random(SEED), set[int]()
-    for day in range(200 if campaign else 4):
+    for day in range(200 if campaign else 3):
         asyncio.run(write(store, reads, day))
         killed(store, reads, chance)
         stood |= set(asyncio.run(positions(store, reads))[1])

@@ -17,7 +17,7 @@ SEED = 20210527
 def test_the_rows_are_the_fold_of_the_log_after_every_kill(store: str, campaign: bool) -> None:
     chance = random.Random(SEED)
     acknowledged = 0
-    for _ in range(200 if campaign else 12):
+    for _ in range(200 if campaign else 6):
         acknowledged = max(acknowledged, killed(store, chance.choice((0, 1, chance.randrange(100)))))
         asyncio.run(examine(store, acknowledged))
     assert acknowledged > 100, "hardly anything was done between the kills"

@@ -19,7 +19,7 @@ def test_strong_rows_are_the_fold_of_the_log_whenever_a_rebuild_is_killed(store:
     chance = random.Random(SEED)
     asyncio.run(examine(store))  # It makes the tables.
     served = 0
-    for _ in range(50 if campaign else 6):
+    for _ in range(50 if campaign else 3):
         writers = [start(transfer_until_killed, store) for _ in range(2)]
         for _, heard in writers:
             heard.recv()

@@ -52,7 +52,7 @@ def run(program: type[Program], *, examples: int, steps: int) -> None:
 
 @pytest.mark.timeout(3600)
 def test_any_program_comes_to_the_same_in_memory_and_on_sqlite(campaign: bool) -> None:
-    run(InMemoryAndOnSqlite, examples=5000 if campaign else 60, steps=40 if campaign else 25)
+    run(InMemoryAndOnSqlite, examples=5000 if campaign else 30, steps=40 if campaign else 25)
 
 
 @pytest.mark.timeout(3600)
@@ -60,4 +60,4 @@ def test_any_program_comes_to_the_same_on_both_databases(postgres_server_url: st
     class Here(Everywhere):
         server = postgres_server_url
 
-    run(Here, examples=1000 if campaign else 10, steps=40 if campaign else 25)
+    run(Here, examples=1000 if campaign else 5, steps=40 if campaign else 25)

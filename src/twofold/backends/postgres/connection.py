@@ -82,13 +82,14 @@ class Connections:
     def __repr__(self) -> str:
         return f"Connections({self.address}, size_max={self._size_max})"
 
-    async def open(self) -> None:
-        """Connect; ``StoreUnavailableError`` or ``StoreRefusedError`` says why that is impossible."""
+    async def open(self, *, at_once: bool = True) -> None:
+        """Connect, or begin to do so when needed; ``StoreUnavailableError`` or ``StoreRefusedError`` says why that is impossible."""
         if self._pool is None:
             self._pool = Pool(self._size_max, {**self._options(), "init": self._watch})
             await self._pool.open()
-        async with self.connection():
-            pass
+        if at_once:
+            async with self.connection():
+                pass
 
     async def close(self) -> None:
         """Wait until every connection has been given back, then close them all."""

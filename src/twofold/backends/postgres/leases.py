@@ -33,7 +33,8 @@ class PostgresLeases:
 
     async def take(self, worker: str, names: Collection[str], *, seconds: float, fence: bool = True) -> frozenset[str]:
         async with self._connections.transaction() as connection:
-            await connection.execute(_SQL["cut_off"], list(names), seconds)
+            if fence:
+                await connection.execute(_SQL["cut_off"], list(names), seconds)
             taken = [name for (name,) in await connection.fetch(_SQL["take"], worker, seconds, list(names))]
             if fence:
                 await connection.execute(_SQL["fence"], taken)

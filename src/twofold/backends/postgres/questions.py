@@ -46,11 +46,9 @@ class Questions:
         self._spelling = Spelling(tables)
 
     async def open(self) -> None:
-        """Connect once, so that what is wrong shows at the start."""
+        """Begin. Whoever owns this has connected to the same database, so what is wrong there has shown; questions connect when asked."""
         if self._connections.address.through_pooler:
-            await self._connections.open()
-        else:
-            await self._lanes.fetch("select 1", ())
+            await self._connections.open(at_once=False)
 
     def on_loss(self, listener: Callable[[], None]) -> None:
         """Call it when a connection is lost."""

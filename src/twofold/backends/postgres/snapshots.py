@@ -16,8 +16,9 @@ class PostgresSnapshots:
         self._connections = Connections(url, schema, size_max=pool_max, settings=settings)
 
     async def open(self) -> None:
-        """Connect. The log must have been opened before, because the table is part of its schema."""
-        await self._connections.open()
+        """Begin. The log must have been opened before, because the table is part of its schema, and has connected to the same
+        database: what is wrong there has shown. Here a connection is made when there is a snapshot to load or to save."""
+        await self._connections.open(at_once=False)
 
     async def close(self) -> None:
         """Give the connections back."""

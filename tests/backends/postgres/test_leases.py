@@ -55,7 +55,7 @@ async def worker(place: PostgresURL) -> AsyncGenerator[Connections]:
 async def test_whoever_holds_it_and_has_been_silent_for_longer_than_a_lease_is_cut_off(
     held: str, prepared: bool, reads: PostgresReads, worker: Connections, beside: Outsider
 ) -> None:
-    before = await reads.checkpoints(["a"])
+    before, taken = await reads.checkpoints(["a"]), frozenset[str]()
     with pytest.raises(StoreUnavailableError):
         async with worker.transaction() as frozen:
             await frozen.execute(held)

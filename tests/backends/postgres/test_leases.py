@@ -52,7 +52,7 @@ async def worker(place: PostgresURL) -> AsyncGenerator[Connections]:
 
 @pytest.mark.parametrize("prepared", [False, True])
 @pytest.mark.parametrize("held", HELD)
-async def test_whoever_holds_it_and_has_been_silent_for_longer_than_a_lease_is_cut_off(
+async def test_whoever_holds_it_and_has_been_silent_for_half_a_lease_is_cut_off(
     held: str, prepared: bool, reads: PostgresReads, worker: Connections, beside: Outsider
 ) -> None:
     before, taken = await reads.checkpoints(["a"]), frozenset[str]()

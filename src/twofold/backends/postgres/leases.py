@@ -34,7 +34,8 @@ class PostgresLeases:
     async def take(self, worker: str, names: Collection[str], *, seconds: float, fence: bool = True) -> frozenset[str]:
         async with self._connections.transaction() as connection:
             if fence:
-                await connection.execute(_SQL["cut_off"], list(names), seconds)
+                # Whoever was frozen had renewed his lease within the last quarter of one.
+                await connection.execute(_SQL["cut_off"], list(names), seconds / 2)
             taken = [name for (name,) in await connection.fetch(_SQL["take"], worker, seconds, list(names))]
             if fence:
                 await connection.execute(_SQL["fence"], taken)

@@ -53,7 +53,7 @@ from unnest($2::text[], $3::text[], $4::float8[], $5::text[]) as n (name, state,
 where l.worker = $1 and l.name = n.name;
 
 -- name: cut_off
--- Whoever holds the lease or a checkpoint of these in a transaction in which he has been silent for longer than a lease: he is
+-- Whoever holds the lease or a checkpoint of these in a transaction in which he has been silent for half a lease: he is
 -- frozen, or his machine is gone, and the server would keep his locks for a minute or two. What a transaction has changed or
 -- locked names it in xmax, and pg_locks says whose it is. One that sends rows (COPY) says nothing else for long, and is left.
 with held as (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -23,16 +22,8 @@ CONCURRENT = {PositionsBeforeCommit, WakesNobody}
 
 def test_every_planted_bug_is_found_by_a_named_test() -> None:
     file = Path(__file__).with_name("planted.py")
-    plugins = ("no:cacheprovider", "no:xdist", "tests.testing.first_failure")
-    command = [
-        "-m",
-        "pytest",
-        str(file),
-        "-q",
-        "--tb=no",
-        "-rf",
-        *chain.from_iterable(("-p", name) for name in plugins),
-    ]
+    plugins = ["-pno:cacheprovider", "-pno:xdist", "-ptests.testing.first_failure"]
+    command = ["-m", "pytest", str(file), "-q", "--tb=no", "-rf", *plugins]
     done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False, cwd=file.parents[2])
     found = set(re.findall(r"^FAILED .*::Test(\w+)::", done.stdout, re.MULTILINE))
     assert {bug.__name__ for bug in MUTANTS} - found == set(), done.stdout[-2000:]

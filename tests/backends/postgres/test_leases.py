@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -24,6 +25,7 @@ HELD = [
     "update twofold_leases set rate = 1 where name = 'a'",
 ]
 SILENT = "select wait_event = 'ClientRead' from pg_stat_activity where pid = $1"
+WAITS = "select exists (select 1 from pg_stat_activity where $1 = any (pg_blocking_pids(pid)))"
 LONG, ANY = 3600.0, -1.0
 """As a lease: nobody has been silent for as long, and everybody has."""
 
@@ -78,8 +80,23 @@ async def test_whoever_was_heard_of_since_is_waited_for(
     async with worker.transaction() as slow:
         await slow.execute(HELD[0])
         taking = asyncio.create_task(reads.leases.take("two", ["a"], seconds=LONG))
-        await _is_waiting(taking, beside)
+        await _waits_for(slow.get_server_pid(), taking, beside)
         await slow.execute("select 1")
+    assert await taking == {"a"}
+    assert (await reads.checkpoints(["a"]))["a#2/2"].position == 6
+
+
+async def test_whoever_is_at_work_is_waited_for(reads: PostgresReads, worker: Connections, beside: Outsider) -> None:
+    await beside.execute("select pg_advisory_lock(pg_backend_pid(), 1)")
+    me = beside.get_server_pid()
+    async with worker.transaction() as slow:
+        await slow.execute(HELD[0])
+        working = asyncio.create_task(slow.execute("select pg_advisory_xact_lock($1, 1)", me))
+        await _waits_for(me, working, beside)
+        taking = asyncio.create_task(reads.leases.take("two", ["a"], seconds=ANY))
+        await _waits_for(slow.get_server_pid(), taking, beside)
+        await beside.execute("select pg_advisory_unlock(pg_backend_pid(), 1)")
+        await working
     assert await taking == {"a"}
     assert (await reads.checkpoints(["a"]))["a#2/2"].position == 6
 
@@ -91,7 +108,7 @@ async def test_whoever_sends_rows_is_waited_for(reads: PostgresReads, worker: Co
     async def lines() -> AsyncGenerator[bytes]:
         yield b"1\n"
         taking.append(asyncio.create_task(reads.leases.take("two", ["a"], seconds=ANY)))
-        await _is_waiting(taking[0], beside)
+        await _waits_for(slow.get_server_pid(), taking[0], beside)
         yield b"2\n"
 
     async with worker.transaction() as slow:
@@ -114,13 +131,13 @@ async def test_another_program_is_waited_for(place: PostgresURL, reads: Postgres
     async with tool.transaction():
         await tool.execute(HELD[0].replace("twofold_checkpoints", f"{place.read_schema}.twofold_checkpoints"))
         taking = asyncio.create_task(reads.leases.take("two", ["a"], seconds=ANY))
-        await _is_waiting(taking, beside)
+        await _waits_for(tool.get_server_pid(), taking, beside)
     await tool.close()
     assert await taking == {"a"}
     assert (await reads.checkpoints(["a"]))["a#2/2"].position == 6
 
 
-async def _is_waiting(taking: asyncio.Task[frozenset[str]], beside: Outsider) -> None:
-    """Until he who takes waits for a lock."""
-    while not taking.done() and not await beside.fetchval("select count(*) from pg_locks where not granted"):
-        await asyncio.sleep(0.005)
+async def _waits_for(process: int, work: asyncio.Task[Any], beside: Outsider) -> None:
+    """Until somebody waits for a lock of this process of the server, or the work that would do so is over."""
+    while not work.done() and not await beside.fetchval(WAITS, process):
+        pass

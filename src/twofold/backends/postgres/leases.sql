@@ -67,7 +67,7 @@ with held as (
 )
 select pg_terminate_backend(a.pid)
 from held
-join pg_locks k on k.locktype = 'transactionid' and k.transactionid = held.transaction and k.granted
+join pg_locks k on k.locktype = 'transactionid' and k.transactionid = held.transaction
 join pg_stat_activity a on a.pid = k.pid
 where a.application_name like 'twofold%' and a.usename = current_user
 and a.wait_event = 'ClientRead' and a.query not ilike 'copy %'

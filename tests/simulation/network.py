@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 from collections.abc import Callable
 from functools import partial
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from tests.simulation.loop import Loop
 from twofold.errors import OutcomeUnknownError, StoreUnavailableError, TwofoldError
 
 T = TypeVar("T")
@@ -33,19 +31,33 @@ class Weather(msgspec.Struct):
         self.slow, self.refused, self.lost = other.slow, other.refused, other.lost
 
 
+class Time(Protocol):
+    """What a line must have of the loop of those who call."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is to be called any more."""
+        ...
+
+    def create_future(self) -> asyncio.Future[Any]: ...
+
+    def call_elsewhere(self, seconds: float, callback: Callable[[], object]) -> None:
+        """Call it so much later, on the host of nobody."""
+
+
 class Line:
     """Carries calls. What has reached the database is done there, whatever becomes of the caller."""
 
     def __init__(
         self,
+        time: Time,
         weather: Weather,
         chance: Random,
         quick_seconds: float,
         tell: Callable[..., None] = lambda *what: None,
-        loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.get_running_loop,
     ) -> None:
         self._weather, self._chance, self._quick_seconds, self._tell = weather, chance, quick_seconds, tell
-        self._loop = loop
+        self._time = time
         self._under_way: dict[asyncio.Future[Any], str] = {}
         self._connection = 0
         self._is_cut = self._stumbles = False
@@ -73,14 +85,12 @@ class Line:
         Raises what it raises; ``StoreUnavailableError`` when it was not done; when it was done, but the answer was
         lost, the same or, where the port says ``unknown``, ``OutcomeUnknownError``.
         """
-        loop = self._loop()
-        if isinstance(loop, Loop) and loop.over:
+        if self._time.over:
             raise asyncio.CancelledError
-        answer: asyncio.Future[T] = loop.create_future()
+        answer: asyncio.Future[T] = self._time.create_future()
         seconds = STUMBLING_SECONDS * self._chance.random() if self._stumbles_at(what) else self._seconds()
         self._under_way[answer] = what
-        carried = partial(self._serve, what, serve, answer, self._connection, unknown)
-        loop.call_later(seconds, carried, context=_elsewhere())
+        self._time.call_elsewhere(seconds, partial(self._serve, what, serve, answer, self._connection, unknown))
         try:
             return await answer
         finally:
@@ -88,8 +98,10 @@ class Line:
 
     def _stumbles_at(self, what: str) -> bool:
         """Whether this is the call that takes its time. Then another has failed."""
+        if not self._stumbles or not what.startswith("load"):
+            return False
         loads = [answer for answer, other in self._under_way.items() if other.startswith("load")]
-        if not self._stumbles or not loads or not what.startswith("load"):
+        if not loads:
             return False
         self._stumbles = False
         _give(loads[0], StoreUnavailableError("one of the connections was lost", reason="away"))
@@ -113,7 +125,7 @@ class Line:
                 told = StoreUnavailableError(f"{what} was not heard of", reason="away")
                 given = OutcomeUnknownError(f"{what} was not heard of") if unknown else told
         self._tell(what, given)
-        self._loop().call_later(self._seconds(), self._answer, answer, connection, given, context=_elsewhere())
+        self._time.call_elsewhere(self._seconds(), partial(self._answer, answer, connection, given))
 
     def _answer(self, answer: asyncio.Future[T], connection: int, given: Any) -> None:
         if connection == self._connection:
@@ -131,8 +143,3 @@ def _give(answer: asyncio.Future[Any], given: object) -> None:
         answer.set_exception(given)
     else:
         answer.set_result(given)
-
-
-def _elsewhere() -> contextvars.Context:
-    """Not on the host of whoever calls."""
-    return contextvars.Context()

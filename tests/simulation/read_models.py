@@ -2,7 +2,6 @@
 
 import contextvars
 from collections.abc import Sequence
-from functools import cache
 from typing import Annotated
 
 import msgspec
@@ -210,10 +209,11 @@ async def journal(events: Sequence[Recorded[Opened] | Recorded[Withdrawn] | Reco
         await write.execute("insert into journal values (:position)", position=event.position)
 
 
-@cache
-def groups(code: str, subscriptions: Sequence[str]) -> Sequence[Group]:
-    """How the read models with these subscriptions go together, as this code has them."""
-    return groups_of([each for each in PARTS[code].projections if each.subscription in subscriptions])
-
-
 PARTS = {code.name: sort_parts([*WRITE_SIDE, *read_models(code), *strong_models(code), journal]) for code in CODES}
+
+_GROUPS = {name: groups_of(parts.projections) for name, parts in PARTS.items()}
+
+
+def groups(code: str, subscriptions: Sequence[str]) -> Sequence[Group]:
+    """How the read models with these subscriptions go together, as this code has them: the same in each process."""
+    return [group for group in _GROUPS[code] if group.name in subscriptions]

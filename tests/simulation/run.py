@@ -62,14 +62,26 @@ def run(seed: int) -> World:
     return world
 
 
-@silence()
 def failure(seed: int) -> Failure | None:
     """What goes wrong with a seed; None if nothing does."""
-    world = World(seed)
+    if (why := fault(seed)) is None:
+        return None
+    world = World(seed)  # Once more: only now is it worth a record.
+    _fault(world)
+    return Failure(seed, why, world.trace)
+
+
+def fault(seed: int) -> str | None:
+    """Why a seed goes wrong, in a line; None if it does not."""
+    return _fault(World(seed, traced=False))
+
+
+@silence()
+def _fault(world: World) -> str | None:
     try:
         world.loop.run(Run(world).all())
     except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding.
-        return Failure(seed, f"{type(error).__name__}: {error}", world.trace)
+        return f"{type(error).__name__}: {error}"
     return None
 
 
@@ -93,6 +105,7 @@ class Run:
             count = 30
             for machine in self._machines:
                 machine.mode, machine.code = "shared", chance.choice([OLD, WIDE, ODD])
+        world.may_rewind = Fleet.rewind in self._actions
         for number in range(count):
             world.orders.append(Order(f"c{number}", command(chance, bad)))
         world.open_orders = len(world.orders)
@@ -128,6 +141,7 @@ class Run:
 
     def _calm(self) -> None:
         self._world.tell("", "the storm is over")
+        self._world.may_rewind = False
         self._world.weather.turn(Weather())
         self._world.clock.come_up()
         for process in self._fleet.processes:
@@ -214,4 +228,4 @@ class Run:
             raise WrongError(otherwise) from None
 
 
-__all__ = ["Failure", "failure", "run"]
+__all__ = ["Failure", "failure", "fault", "run"]

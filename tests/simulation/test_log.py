@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -18,4 +21,16 @@ class TestSimulatedLog(EventStoreConformance):
     @pytest.fixture
     def logs(self) -> Logs:
         shared = functools.cache(SharedLog)
-        return lambda name: LogDoor(shared(name), Line(Weather(), Random(0), quick_seconds=0.0))
+        return lambda name: LogDoor(shared(name), Line(RealTime(), Weather(), Random(0), quick_seconds=0.0))
+
+
+class RealTime:
+    """That of whichever loop runs a test."""
+
+    over = False
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return asyncio.get_running_loop().create_future()
+
+    def call_elsewhere(self, seconds: float, callback: Callable[[], object]) -> None:
+        asyncio.get_running_loop().call_later(seconds, callback)

@@ -34,7 +34,7 @@ class Order(msgspec.Struct, frozen=True):
 class World:
     """Everything that a run is made of."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, traced: bool = True) -> None:
         self.seed = seed
         self.chance = Random(seed)
         self.loop = Loop()
@@ -47,18 +47,20 @@ class World:
         self.orders: deque[Order] = deque()
         self.open_orders = 0
         self.rewinds = 0
+        self.may_rewind = True
+        self._traced = traced
         self._older: list[tuple[Kept, State]] = []
         self._trace: list[tuple[float, str, str, str]] = []
         self.databases.reads.flush = self._forget_older
 
     def line(self, host: str, quick_seconds: float) -> Line:
         """From a host to a database, so long at most when nothing is in the way."""
-        # The loop is told, because asyncio asks the system for the process each time that it is asked for the loop.
-        return Line(self.weather, self.chance, quick_seconds, partial(self.tell, host), loop=lambda: self.loop)
+        return Line(self.loop, self.weather, self.chance, quick_seconds, partial(self.tell, host))
 
     def tell(self, host: str, what: str, given: object = "") -> None:
-        """Note what happens."""
-        self._trace.append((self.loop.time(), host, what, _short(given)))
+        """Note what happens, where anybody will ever read it."""
+        if self._traced:
+            self._trace.append((self.loop.time(), host, what, _short(given)))
 
     def spawn(self, host: Host | None, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Let this go on, on a host; without one, outside of all."""
@@ -69,8 +71,9 @@ class World:
         return task
 
     def remember(self) -> None:
-        """What is kept now may be what a later crash falls back to."""
-        self._older = [*self._older[-3:], (self.databases.reads.kept.copied(), self.oracle.state())]
+        """What is kept now may be what a later crash falls back to, where there may be one."""
+        if self.may_rewind:
+            self._older = [*self._older[-3:], (self.databases.reads.kept.copied(), self.oracle.state())]
 
     def rewind(self) -> None:
         """The database of read models has crashed, and has lost what came last: rows and checkpoints together."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -96,6 +97,7 @@ def number_in(name: str) -> int | None:
     return int(found[0][1:]) if found else None
 
 
+@lru_cache(maxsize=4096)
 def active_name(name: str) -> str:
     """The subscription that a checkpoint belongs to, whichever generation it is of."""
     return _OF_GENERATION.sub("", name)

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from tests.backends.postgres.logs import log_at, opened, outsider
+from tests.postgres_server import url_of_own_schemas
 from twofold.backends.postgres.batch import Run, literals
 from twofold.backends.postgres.connection import Connection
 from twofold.backends.postgres.log import PostgresLog, _selection
@@ -39,10 +40,9 @@ async def log(postgres_server_url: str, request: pytest.FixtureRequest) -> Async
 
     What the planner does not know must not mislead it, nor what it does: that one type in three is rare it cannot.
     """
-    place = parse_url(f"{postgres_server_url}{'&' if '?' in postgres_server_url else '?'}schema=t_search_plans")
+    place = parse_url(url_of_own_schemas(postgres_server_url))  # Another process may run others of these tests.
     assert isinstance(place, PostgresURL)
     async with outsider(place) as beside:
-        await beside.execute("drop schema if exists t_search_plans cascade")
         async with opened(log := log_at(place)):
             # Plans are kept from a time when the tables were empty, as in a process that began with the log.
             await log.append([_judging(SHAPES["alternatives"], 0)])
@@ -57,7 +57,7 @@ async def log(postgres_server_url: str, request: pytest.FixtureRequest) -> Async
                 await beside.execute("analyze events, event_tags")
             await log.append([Append((NewEvent("rare-1", "Rare", 1, b"{}", b"{}", (HOT,)),))])
             yield log
-        await beside.execute("drop schema t_search_plans cascade")
+        await beside.execute(f"drop schema {place.schema} cascade")
 
 
 SHAPES = {
@@ -86,7 +86,7 @@ async def scans(connection: Connection) -> int:
     """How many sequential scans of the log's tables this transaction has made, inside functions too."""
     return int(
         await connection.fetchval(
-            "select sum(seq_scan) from pg_stat_xact_user_tables where schemaname = 't_search_plans' and relname <> 'head'"
+            "select sum(seq_scan) from pg_stat_xact_user_tables where schemaname = current_schema() and relname <> 'head'"
         )
     )
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import Any, TypeAlias
 from unittest.mock import patch
 
-from tests.simulation.run import failure
+from tests.simulation.run import fault
 
 Wrong: TypeAlias = tuple[object, str, Any]
 """What a bug replaces: an owner, a name, and the wrong piece."""
@@ -37,10 +38,15 @@ def killed_by(name: str, seeds: Iterable[int]) -> int | None:
     """The first of these seeds that finds the bug, and nothing without it."""
     for seed in seeds:
         with planted(name):
-            is_found = failure(seed) is not None
-        if is_found and failure(seed) is None:
+            is_found = fault(seed) is not None
+        if is_found and _is_well(seed):
             return seed
     return None
+
+
+@cache
+def _is_well(seed: int) -> bool:
+    return fault(seed) is None
 
 
 async def nothing(*given: Any, **named: Any) -> None:

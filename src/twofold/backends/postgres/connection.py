@@ -12,6 +12,7 @@ import asyncpg
 from twofold.backends.postgres.address import Address, parse_address
 from twofold.backends.postgres.failures import FAILURES, failure
 from twofold.backends.postgres.pool import CONNECT_SECONDS, Pool, PoolConnection
+from twofold.backends.postgres.session import Session
 from twofold.errors import InvalidInputError, StoreError, StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ the server does not call it idle: only ``transaction_timeout`` ends that. Whoeve
 NEWER: Mapping[str, int] = MappingProxyType({"transaction_timeout": 17})
 """The version of PostgreSQL that brought a setting: older ones refuse its name."""
 
-_SET = "select set_config(s.name, s.value, $3) from unnest($1::text[], $2::text[]) s(name, value)"
+_SET = "select set_config(s.name, s.value, true) from unnest($1::text[], $2::text[]) s(name, value)"
 
 
 def quoted(name: str) -> str:
@@ -140,14 +141,13 @@ class Connections:
     async def _watch(self, connection: Connection) -> None:
         connection.add_termination_listener(self._lost)
         if not self.address.through_pooler:
-            await self._set(connection, NEWER, for_transaction=False)
+            for name, value in self._known(NEWER, connection).items():
+                await connection.execute(f"set {name} = '{value}'")  # Without parameters it is one round trip.
 
-    async def _set(self, connection: Connection, names: Collection[str], *, for_transaction: bool) -> None:
-        """Set those of these that the server knows."""
+    def _known(self, names: Collection[str], connection: Connection) -> Mapping[str, str]:
+        """Those of our settings that the server knows."""
         version = connection.get_server_version().major
-        known = {name: self._settings[name] for name in names if version >= NEWER.get(name, 0)}
-        if known:
-            await connection.execute(_SET, list(known), list(known.values()), for_transaction)
+        return {name: self._settings[name] for name in names if version >= NEWER.get(name, 0)}
 
     def _lost(self, _: Connection) -> None:
         self.losses += 1
@@ -160,7 +160,8 @@ class Connections:
             connection.transaction(isolation=isolation, readonly=read_only),
         ):
             if self.address.through_pooler:
-                await self._set(connection, self._settings, for_transaction=True)
+                known = self._known(self._settings, connection)
+                await connection.execute(_SET, list(known), list(known.values()))
             yield connection
 
     @asynccontextmanager
@@ -191,6 +192,7 @@ class Connections:
         pooler = self.address.through_pooler
         return {
             "dsn": self.address.dsn,
+            "connection_class": Session,
             "command_timeout": ANSWER_SECONDS,
             "statement_cache_size": 0 if pooler else 200,
             "max_cached_statement_lifetime": 0,

@@ -14,8 +14,9 @@ where c.relnamespace = (select oid from pg_namespace where nspname = $1) and c.r
 select number, name, checksum from migrations order by number;
 
 -- name: wait_as_long_as_it_takes
--- Another process may be building an index of hours.
-select set_config(name, '0', true) from pg_settings where name in ('lock_timeout', 'statement_timeout', 'transaction_timeout');
+-- Another process may be building an index of hours. Servers before 17 do not know the last one.
+select set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true),
+       case when current_setting('transaction_timeout', true) is not null then set_config('transaction_timeout', '0', true) end;
 
 -- name: lock
 -- Two integers, so that it cannot meet an application's own bigint keys; the first says that it is ours.

@@ -13,6 +13,9 @@ from twofold.subscriptions.leases import LONGER_MAX
 
 _SQL = load_page("twofold.backends.postgres", "leases.sql")
 
+LEASE_TABLES = (_SQL["create_workers"], _SQL["create_leases"], _SQL["create_wishes"])
+"""What makes the tables, where they are missing."""
+
 
 class PostgresLeases:
     """``Leases`` in the schema of the read models, over their connections."""
@@ -65,12 +68,6 @@ class PostgresLeases:
     async def fence(self, names: Collection[str]) -> None:
         async with self._connections.connection() as connection:
             await connection.execute(_SQL["fence"], list(names))
-
-
-async def create_leases(connection: Connection) -> None:
-    """Make the tables, where they are missing."""
-    for name in ("create_workers", "create_leases", "create_wishes"):
-        await connection.execute(_SQL[name])
 
 
 async def _board(connection: Connection) -> Board:

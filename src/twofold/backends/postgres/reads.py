@@ -11,7 +11,7 @@ from twofold.backends.postgres.arranging import arrange
 from twofold.backends.postgres.connection import Connection, Connections, quoted
 from twofold.backends.postgres.generations import completing, drop, enter, generations_of, switch
 from twofold.backends.postgres.layouts import schema_beside
-from twofold.backends.postgres.leases import PostgresLeases, create_leases
+from twofold.backends.postgres.leases import LEASE_TABLES, PostgresLeases
 from twofold.backends.postgres.open_rows import PostgresRows, told_of_values, write_rows
 from twofold.backends.postgres.parked import Undone, forget_parked, let_go, letters_of, parked_of, skipped_of
 from twofold.backends.postgres.questions import Questions, secret_of
@@ -29,6 +29,17 @@ from twofold.store.pages import load_page
 from twofold.subscriptions import Checkpoint, Note
 
 _SQL = load_page("twofold.backends.postgres", "reads.sql")
+
+_TABLES = (
+    _SQL["create_checkpoints"],
+    _SQL["create_errors"],
+    _SQL["create_read_models"],
+    _SQL["create_generations"],
+    _SQL["create_parked"],
+    _SQL["create_letters"],
+    _SQL["create_skipped"],
+    _SQL["create_secrets"],
+)
 
 INDEX_SECONDS = 24 * 3600.0
 """How long one index of a new generation may take: as long as it needs, but for a server that has fallen silent."""
@@ -193,20 +204,8 @@ class PostgresReads:
         async with self._connections.transaction() as connection:
             await refuse_unfit(connection, self._connections.address)
             await self._alone(connection)
-            await connection.execute(_SQL["create_schema"].format(schema=quoted(self._schema)))
-            await connection.execute(_SQL["create_checkpoints"])
-            await connection.execute(_SQL["create_errors"])
-            for name in (
-                "create_read_models",
-                "create_generations",
-                "create_parked",
-                "create_letters",
-                "create_skipped",
-            ):
-                await connection.execute(_SQL[name])
-            await create_leases(connection)
-            await connection.execute(_SQL["create_secrets"])
-            await connection.execute(_SQL["make_secret"])
+            schema = _SQL["create_schema"].format(schema=quoted(self._schema))
+            await connection.execute(";\n".join([schema, *_TABLES, *LEASE_TABLES, _SQL["make_secret"]]))
 
     async def _alone(self, connection: Connection, subscription: str = "") -> None:
         """Let nobody else make tables meanwhile, or nobody those of this subscription."""

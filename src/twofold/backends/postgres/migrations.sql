@@ -1,14 +1,18 @@
 The schema's own history.
 
 -- name: inventory
--- How many relations the schema holds (composite and toast apart), and whether a table of migrations like ours is one.
-select count(*),
-       coalesce(bool_or(c.relname = 'migrations' and (
-           select count(*) = 3 from pg_attribute a
-           where a.attrelid = c.oid and a.attname in ('number', 'name', 'checksum')
-       )), false)
-from pg_class c
-where c.relnamespace = (select oid from pg_namespace where nspname = $1) and c.relkind in ('r', 'p', 'v', 'm', 'f');
+-- Whether the schema holds a table of migrations like ours; if not, how many relations there are (composite and toast
+-- apart). They are not counted otherwise: it takes a look at those of all schemas.
+with ours as (
+    select count(*) = 3 as there from pg_attribute
+    where attrelid = to_regclass(quote_ident($1) || '.migrations') and attname in ('number', 'name', 'checksum')
+)
+select case when ours.there then 0 else (
+           select count(*) from pg_class c
+           where c.relnamespace = (select oid from pg_namespace where nspname = $1) and c.relkind in ('r', 'p', 'v', 'm', 'f')
+       ) end,
+       ours.there
+from ours;
 
 -- name: applied
 select number, name, checksum from migrations order by number;

@@ -23,8 +23,7 @@ check: $(VENV)/installed  ## formatting, lint, types and import direction
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/lint-imports --no-cache --no-logo
-	$(BIN)/mypy
-	$(BIN)/basedpyright
+	$(BIN)/mypy & $(BIN)/basedpyright; found=$$?; wait $$! && exit $$found
 
 format: $(VENV)/installed  ## put every file into the one format
 	$(BIN)/ruff check --fix --quiet

@@ -19,9 +19,9 @@ class Meddling:
         if name != self._method:
             return original
 
-        async def meddled(*given: Any) -> Any:
+        async def meddled(*given: Any, **named: Any) -> Any:
             if self._happenings:
                 await self._happenings.pop(0)()
-            return await original(*given)
+            return await original(*given, **named)
 
         return meddled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Collection, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.projections.meddling import Meddling
 from tests.projections.school import EVENTS, ChildAdded, CourseBooked, FamilyEnrolled
 from tests.read_stores import KINDS, append, opened, registry_of, url_of
+from twofold.backends.postgres.reads import PostgresReads
+from twofold.config import PostgresURL, parse_url
 from twofold.errors import FoldError, StoreUnavailableError
 from twofold.messages import Event, Indexed, Key, evolve, stored_as
 from twofold.messages.markers import Searchable
@@ -25,6 +29,11 @@ from twofold.subscriptions import Engine
 from twofold.testing.memory import MemoryLog
 
 REGISTRY = registry_of(*EVENTS)
+
+WAITING = """
+select count(*) from pg_locks here join pg_locks awaited on awaited.pid = here.pid and not awaited.granted
+where here.relation = to_regclass('twofold_checkpoints')
+"""
 
 
 def families(*poison: str, extra: bool = False) -> Projection:
@@ -150,6 +159,67 @@ async def test_a_generation_that_is_behind_cannot_take_over(bench: Bench) -> Non
     assert not await bench.reads.switch(Switch("families", 1, 2, (projection.table,)))
     await rebuild.switch(1)
     assert (await bench.rows(projection))["1"].children[-1] == "later"
+
+
+@pytest.mark.parametrize(
+    ("missing_max", "pool_max", "attempts"), [(3, 3, 1), (2, 3, 2), (3, 2, 2)], ids=["few", "many", "no connection"]
+)
+async def test_what_serves_is_held_while_the_last_few_events_are_folded(
+    missing_max: int, pool_max: int, attempts: int, postgres_url: str
+) -> None:
+    place = parse_url(postgres_url)
+    assert isinstance(place, PostgresURL)
+    reads = PostgresReads(place.dsn, schema=place.read_schema, pool_max=pool_max)
+    await reads.open()
+    bench, projection, seen = Bench(reads), families(), 0
+    await bench.fill()
+    live = await bench.live(projection)
+
+    async def attempted() -> None:
+        nonlocal seen
+        seen += 1
+        if seen == 1:
+            await bench.add(*[("family-1", ChildAdded(name=f"later {number}")) for number in range(3)])
+            await live.settle()
+
+    meddling: Any = Meddling(reads, "switch", *[attempted] * 3)
+    bench.reads = meddling
+    rebuild = await bench.rebuild(projection)
+    rebuild._missing_max = missing_max
+    await rebuild.catch_up()
+    await rebuild.switch(1)
+    assert seen == attempts
+    assert rebuild._missing_max == (4 if missing_max == 2 else missing_max)
+    assert (await bench.rows(projection))["1"].children[-1] == "later 2"
+    await reads.close()
+
+
+async def test_whoever_moves_it_meanwhile_waits_and_is_fenced(postgres_url: str) -> None:
+    async with opened(postgres_url) as reads:
+        bench, projection = Bench(reads), families()
+        await bench.fill()
+        live = await bench.live(projection)
+        await live.settle()
+        rebuild = await bench.rebuild(projection)
+        await rebuild.catch_up()
+        moving: list[asyncio.Task[None]] = []
+        fill_to = rebuild._filling.fill_to
+
+        async def held(position: int) -> None:
+            await bench.add(("family-1", ChildAdded(name="meanwhile")))
+            moving.append(asyncio.create_task(live.settle()))
+            while (await reads.query(WAITING, {})).rows == [[0]]:
+                assert not moving[0].done()
+            await fill_to(position)
+
+        rebuild._filling.fill_to = held  # type: ignore[method-assign]
+        await rebuild.switch(1)
+        await moving[0]
+        assert (await bench.rows(projection))["1"].children[-1] == "meanwhile"
+        (old,) = (
+            await reads.query("select count(*) from families__1 where children::text like '%meanwhile%'", {})
+        ).rows
+        assert old == [0]
 
 
 async def test_a_killed_rebuild_goes_on_where_it_has_written(bench: Bench) -> None:

@@ -18,7 +18,7 @@ from tests.simulation.watch import NOBODY, By
 from twofold.projections.generations import Generation, Switch, active_name
 from twofold.projections.layout import Layout, Made, tables_of
 from twofold.projections.parking import Letter, Parked
-from twofold.projections.port import Advance, Arrangement, Found, Survey, Take, Unparking
+from twofold.projections.port import Advance, Arrangement, CatchUp, Found, Survey, Take, Unparking
 from twofold.projections.table import Key, Table
 from twofold.projections.twin import Twin
 from twofold.subscriptions import Checkpoint, Note
@@ -97,7 +97,7 @@ class ReadDoor:
         said = f"complete {_said_of(generation)}"
         await self._home(generation.subscription).line.call(said, lambda: None)
 
-    async def switch(self, change: Switch) -> bool:
+    async def switch(self, change: Switch, *, catch_up: CatchUp | None = None) -> bool:
         said = f"switch {change.subscription} {change.old}-{change.new}{' back' if change.back else ''}"
         home = self._home(change.subscription)
         return await home.line.call(said, lambda: home.generations.switch(change))

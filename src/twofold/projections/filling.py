@@ -129,6 +129,19 @@ class Filling:
                 failures += 1
                 await asyncio.sleep(backoff_seconds(failures))
 
+    @property
+    def position(self) -> int:
+        """How far it has folded."""
+        return max((status.position for status in self._engine.status()), default=0)
+
+    async def fill_to(self, position: int) -> None:
+        """Fold up to a position, and write it, without a rest: others are kept waiting. Errors of the databases are raised."""
+        stood = -1
+        while stood < self.position < position:  # Where it moves no more, something else is amiss.
+            stood = self.position
+            await self._engine.step()
+        await self._is_written()
+
     async def close(self) -> None:
         """Write what is in memory, so that the next one goes on from there."""
         await self._builder.flush()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -76,6 +76,9 @@ class Found(msgspec.Struct, frozen=True):
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
 
+
+CatchUp: TypeAlias = Callable[[int], Awaitable[None]]
+"""Folds what a generation lacks of the log up to a position, if it is little."""
 
 Take: TypeAlias = Callable[[Table, Sequence[Any]], None]
 """Is given rows of a table, some at a time."""
@@ -276,12 +279,15 @@ class ReadStore(AskedStore, Rows, Protocol):
         """
         ...
 
-    async def switch(self, change: Switch) -> bool:
+    async def switch(self, change: Switch, *, catch_up: CatchUp | None = None) -> bool:
         """Let one generation take the place of another, in one transaction that fences whoever runs the subscription.
 
         Tables, checkpoints, parked keys and letters exchange their names; nobody sees a moment without a table, or with one
         that is not complete. No crash takes it back. False, with nothing changed, while the new one stands before the old
         one's position, or where one of them is not what it was taken for (``Switch.fits``).
+
+        A database in which others save meanwhile may hold the old one where it stands, and let the new one ``catch_up``
+        to there before it decides: otherwise one that moves at every moment is caught at hardly any.
         """
         ...
 

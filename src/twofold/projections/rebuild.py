@@ -24,6 +24,9 @@ PAGE_MAX = 250
 """Events in a page of a rebuild: whatever else happens in the same process waits for the read, decoding and fold of one,
 half a millisecond each. Larger ones are hardly faster."""
 
+MISSING_MAX = 200
+"""How many events a generation may lack for its last ones to be folded while the one that serves stands still. With each
+attempt that comes too late it is twice as many, so that one succeeds, however fast others append."""
 
 Tell = Callable[[Progress], None]
 TakeOver = Callable[[Switch], Awaitable[bool]]
@@ -70,7 +73,8 @@ class Rebuild:
         self._limits = Limits(page_max, rows_max, events_max, parked_max)
         self._pace, self._tell, self._brake = Pace(group.name, generation.number), tell, brake
         self._is_busy = is_busy
-        self._take_over = take_over or reads.switch
+        self._take_over = take_over or self._exchange
+        self._missing_max = MISSING_MAX
         self._filling = self._fill(log, self._beside.name)
         self._shares = Shares(log, reads, self._beside.name, fill=self._fill, hold=hold, gap_max=gap_max)
         self._is_complete = False
@@ -155,6 +159,16 @@ class Rebuild:
             if not await self.is_over():
                 raise
             return True
+
+    async def _exchange(self, change: Switch) -> bool:
+        return await self._reads.switch(change, catch_up=self._catch_up_to)
+
+    async def _catch_up_to(self, position: int) -> None:
+        """The last step, while whoever follows what serves waits: only if it is a short one."""
+        if position - self._filling.position <= self._missing_max:
+            await self._filling.fill_to(position)
+        else:
+            self._missing_max *= 2
 
     def _switch_from(self, old: int) -> Switch:
         group = self._group

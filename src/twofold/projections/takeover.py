@@ -7,10 +7,7 @@ from twofold.projections.folding import Folding
 from twofold.projections.generations import Switch
 from twofold.projections.group import Group
 from twofold.projections.port import Advance, AppendTransaction, StrongLog
-
-MISSING_MAX = 200
-"""How many events a generation may lack for its last ones to be folded while appends wait. With each attempt that comes
-too late it is twice as many, so that one succeeds, however fast others append."""
+from twofold.projections.rebuild import MISSING_MAX
 
 
 class Takeover:

@@ -26,7 +26,7 @@ from twofold.projections.keys import unfit
 from twofold.projections.layout import Layout, Made, layouts_of, tables_of
 from twofold.projections.ledger import Keeper, Values
 from twofold.projections.parking import Letter, Parked
-from twofold.projections.port import Advance, Arrangement, Found, Survey, Take, Unparking, refused_value
+from twofold.projections.port import Advance, Arrangement, CatchUp, Found, Survey, Take, Unparking, refused_value
 from twofold.projections.table import Changes, Column, Key, Table
 from twofold.projections.twin import Twin
 from twofold.subscriptions import Checkpoint, Note
@@ -198,7 +198,7 @@ class MemoryReads:
     async def complete(self, generation: Generation, made: Sequence[Made]) -> None:
         """Dicts need no indexes."""
 
-    async def switch(self, change: Switch) -> bool:
+    async def switch(self, change: Switch, *, catch_up: CatchUp | None = None) -> bool:
         name, old, new = change.subscription, change.old, change.new
         if not change.fits(await self.generations([name])):
             return False

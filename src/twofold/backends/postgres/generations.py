@@ -20,6 +20,7 @@ from twofold.projections.generations import (
     subscription_of,
 )
 from twofold.projections.layout import Made, layouts_of, tables_of
+from twofold.projections.port import CatchUp
 from twofold.projections.table import Table
 from twofold.store.pages import load_page
 from twofold.subscriptions.partition import partition_names, standing
@@ -64,13 +65,16 @@ def completing(number: int, made: Sequence[Made]) -> list[str]:
     return [index for table in tables_of(made) for index in statements(beside(table, number)).indexes]
 
 
-async def switch(connection: Connection, change: Switch) -> bool:
-    """Exchange two generations, if the new one may take over."""
+async def switch(connection: Connection, change: Switch, catch_up: CatchUp | None = None) -> bool:
+    """Exchange two generations, if the new one may take over, perhaps after it was let ``catch_up`` over other connections."""
     name, old, new = change.subscription, change.old, change.new
     beside = subscription_of(name, new)
     if not change.fits(await generations_of(connection, [name])):
         return False
-    here, there = await family(connection, name), await family(connection, beside)
+    here = await family(connection, name)  # From here on nobody moves it.
+    if catch_up is not None and here and not change.back:
+        await catch_up(max(position for position, _ in here.values()))
+    there = await family(connection, beside)
     if not may_take_over(change, standing(here, [name]), standing(there, [beside])):
         return False
     if any(each.state == "active" and each.number != old for each in await generations_of(connection, [name])):

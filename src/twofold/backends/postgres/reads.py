@@ -22,7 +22,7 @@ from twofold.projections.amendment import Amendment, amendment, refuse_changed, 
 from twofold.projections.generations import Generation, Switch
 from twofold.projections.layout import Layout, Made
 from twofold.projections.parking import Letter, Parked
-from twofold.projections.port import Advance, Arrangement, Found, Survey, Take, Unparking
+from twofold.projections.port import Advance, Arrangement, CatchUp, Found, Survey, Take, Unparking
 from twofold.projections.table import Key, Table
 from twofold.projections.twin import Twin
 from twofold.store.pages import load_page
@@ -55,6 +55,7 @@ class PostgresReads:
 
     def __init__(self, url: str, *, schema: str = "public", pool_max: int = 4, query_seconds: float = 30.0) -> None:
         settings = {"synchronous_commit": "off", "application_name": "twofold read models"}
+        self._pool_max = pool_max
         self._connections = Connections(url, schema, size_max=pool_max, settings=settings)
         self._questions = Questions(url, schema=schema, timeout_seconds=query_seconds, pool_max=pool_max)
         self._schema = schema
@@ -161,10 +162,12 @@ class PostgresReads:
                 await self._alone(connection, generation.subscription)
                 await connection.execute(index, timeout=INDEX_SECONDS)
 
-    async def switch(self, change: Switch) -> bool:
+    async def switch(self, change: Switch, *, catch_up: CatchUp | None = None) -> bool:
+        # One connection holds the old one, others may wait for it, and one is needed to catch up.
+        may_wait = self._pool_max > 2
         async with self._connections.transaction() as connection:
             await self._alone(connection)
-            return await switch(connection, change)
+            return await switch(connection, change, catch_up if may_wait else None)
 
     async def drop(self, generation: Generation, made: Sequence[Made]) -> bool:
         async with self._connections.transaction() as connection:

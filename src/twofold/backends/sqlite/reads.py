@@ -43,7 +43,7 @@ from twofold.projections.amendment import Amendment, amendment, refuse_changed, 
 from twofold.projections.generations import Generation, Switch, active_name
 from twofold.projections.layout import Layout, Made
 from twofold.projections.parking import Letter, Parked
-from twofold.projections.port import Advance, Arrangement, Found, Survey, Take, Unparking
+from twofold.projections.port import Advance, Arrangement, CatchUp, Found, Survey, Take, Unparking
 from twofold.projections.table import Changes, Key, Table
 from twofold.projections.twin import Twin
 from twofold.store.migrations import load_migrations
@@ -230,7 +230,7 @@ class SqliteReads:
         for step in completing(generation.number, made):
             await self._home(generation.subscription).run(partial(alone, step))
 
-    async def switch(self, change: Switch) -> bool:
+    async def switch(self, change: Switch, *, catch_up: CatchUp | None = None) -> bool:
         def work(connection: apsw.Connection) -> bool:
             with transaction(connection):
                 return switch(connection, change)

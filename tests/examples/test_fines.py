@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -37,29 +39,35 @@ def charged_and_paid(file: Path) -> dict[str, tuple[Decimal, Decimal]]:
     return {case: (amounts[case] + expenses[case], totals[case]) for case in amounts}
 
 
-async def sent(app: App, file: Path) -> list[FineView]:
+async def sent(app: App, wishes: Collection[Wish]) -> list[FineView]:
     def no_refusal(wish: Wish, error: Refusal) -> None:
         raise error
 
     progress = Sending()
-    await send_all(app, wishes_of(file), progress, no_refusal)
+    await send_all(app, wishes, progress, no_refusal)
     await app.settle(timeout_seconds=100)
-    assert progress.done == (await app.head()).position == 34_724
+    assert progress.done == (await app.head()).position == len(wishes)
     return await app.reads.select(table_of(FineView), "", {})
 
 
+@pytest.fixture
+def cases_max(store_url: str, campaign: bool) -> int:
+    """On PostgreSQL, where they take longest, a part of them will do for every day."""
+    return 10_000 if campaign or not store_url.startswith("postgres") else 2_500
+
+
 async def test_4313_fines_settle_exactly_and_of_3387_sent_to_collection_none_is_fully_paid(
-    store_url: str, file: Path
+    store_url: str, file: Path, cases_max: int
 ) -> None:
+    expected = dict(islice(charged_and_paid(file).items(), cases_max))
     async with fines(store_url) as app:
-        rows = await sent(app, file)
-    assert len(rows) == 10_000
-    assert {row.case_id: (row.charged, row.paid) for row in rows} == charged_and_paid(file)
+        rows = await sent(app, [wish for wish in wishes_of(file) if wish.lane in expected])
+    assert {row.case_id: (row.charged, row.paid) for row in rows} == expected
     exactly = [row for row in rows if row.paid and row.charged == row.paid]
-    assert len(exactly) == 4_313
     assert all(row.settled == row.paid and row.open_charges == 0 for row in exactly)
     collected = [row for row in rows if row.collected]
-    assert len(collected) == 3_387
+    if cases_max == 10_000:
+        assert (len(rows), len(exactly), len(collected)) == (10_000, 4_313, 3_387)
     assert all(row.open_charges > 0 and row.settled < row.charged for row in collected)
     assert {row.case_id for row in rows if not row.open_charges} == {
         row.case_id for row in rows if row.paid >= row.charged

@@ -14,8 +14,8 @@ from twofold import App
 from twofold.projections.shares import GAP_MAX
 from twofold.store.port import Append
 
-EVENTS = GAP_MAX + 10_000
-"""As many as are worth sharing."""
+EVENTS = GAP_MAX // 2 + 10_000
+"""As many as are worth sharing, and a few more."""
 
 
 async def fill(app: App) -> None:

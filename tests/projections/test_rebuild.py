@@ -170,10 +170,7 @@ async def test_what_serves_is_held_while_the_last_few_events_are_folded(
     place = parse_url(postgres_url)
     assert isinstance(place, PostgresURL)
     reads = PostgresReads(place.dsn, schema=place.read_schema, pool_max=pool_max)
-    await reads.open()
     bench, projection, seen = Bench(reads), families(), 0
-    await bench.fill()
-    live = await bench.live(projection)
 
     async def attempted() -> None:
         nonlocal seen
@@ -182,16 +179,21 @@ async def test_what_serves_is_held_while_the_last_few_events_are_folded(
             await bench.add(*[("family-1", ChildAdded(name=f"later {number}")) for number in range(3)])
             await live.settle()
 
-    meddling: Any = Meddling(reads, "switch", *[attempted] * 3)
-    bench.reads = meddling
-    rebuild = await bench.rebuild(projection)
-    rebuild._missing_max = missing_max
-    await rebuild.catch_up()
-    await rebuild.switch(1)
-    assert seen == attempts
-    assert rebuild._missing_max == (4 if missing_max == 2 else missing_max)
-    assert (await bench.rows(projection))["1"].children[-1] == "later 2"
-    await reads.close()
+    await reads.open()
+    try:
+        await bench.fill()
+        live = await bench.live(projection)
+        meddling: Any = Meddling(reads, "switch", *[attempted] * 3)
+        bench.reads = meddling
+        rebuild = await bench.rebuild(projection)
+        rebuild._missing_max = missing_max
+        await rebuild.catch_up()
+        await rebuild.switch(1)
+        assert seen == attempts
+        assert rebuild._missing_max == (4 if missing_max == 2 else missing_max)
+        assert (await bench.rows(projection))["1"].children[-1] == "later 2"
+    finally:
+        await reads.close()
 
 
 async def test_whoever_moves_it_meanwhile_waits_and_is_fenced(postgres_url: str) -> None:

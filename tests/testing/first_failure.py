@@ -9,6 +9,12 @@ import pytest
 FAILED: set[object] = set()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Function, nextitem: pytest.Function | None) -> bool | None:
+    # Passed over, but for the last of its class: with that ends what the class has set up.
+    return True if item.cls in FAILED and nextitem is not None and nextitem.cls is item.cls else None
+
+
 def pytest_runtest_setup(item: pytest.Function) -> None:
     if item.cls in FAILED:
         pytest.skip("another test of its class has failed")

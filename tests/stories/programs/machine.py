@@ -75,7 +75,8 @@ class Program(RuleBasedStateMachine):
         raise NotImplementedError
 
     def run(self, doing: Coroutine[Any, Any, T]) -> T:
-        return self.runner.run(doing)
+        # On the loop itself: a runner would set a handler for Ctrl-C each time, a tenth of all the time here.
+        return self.runner.get_loop().run_until_complete(doing)
 
     def everywhere(self, what: Callable[[Stage], Coroutine[Any, Any, T]]) -> T | BaseException:
         """Do it on each stage; what came of it, which must be the same on all."""

@@ -25,21 +25,38 @@ TAGS = ("t=1", "t=2", "u=1", "u=10")
 T = TypeVar("T")
 
 
+# What is drawn from stands here by itself: made anew for each draw, hypothesis would take longer to look it through than to draw.
+STREAM, TYPE, KEY = (
+    st.sampled_from(STREAMS),
+    st.sampled_from(TYPES),
+    st.none() | st.sampled_from(("k1", "k2", "k3", "k4")),
+)
+SCHEMA, DATA = st.integers(1, 3), st.sampled_from([b"{}", b'{"a":1}', b'"%s"' % (b"x" * 200)])
+TAGS_OF_ONE = st.lists(st.sampled_from(TAGS), max_size=3, unique=True)
+ITEMS = st.lists(
+    st.tuples(st.lists(TYPE, max_size=2, unique=True), st.lists(st.sampled_from(TAGS), max_size=2, unique=True)),
+    min_size=1,
+    max_size=3,
+)
+EXPECTED: st.SearchStrategy[dict[str, int]] = st.dictionaries(STREAM, st.sampled_from((0, 0, 0, 0, 1, -1)), max_size=2)
+AFTER, DIGEST = st.sampled_from((0, 0, 0, -1, -5)), st.sampled_from((b"body", b"body", b"other"))
+
+
 # Composites and not ``builds``: hypothesis prints what it built by the calls that built it, which takes for ever here.
 @st.composite
 def drawn_events(draw: st.DrawFn) -> NewEvent:
-    tags = draw(st.lists(st.sampled_from(TAGS), max_size=3, unique=True))
-    data = draw(st.sampled_from([b"{}", b'{"a":1}', b'"%s"' % (b"x" * 200)]))
-    stream, type = draw(st.sampled_from(STREAMS)), draw(st.sampled_from(TYPES))
-    return NewEvent(stream, type, draw(st.integers(1, 3)), data, b"{}", tuple(tags))
+    tags, data = draw(TAGS_OF_ONE), draw(DATA)
+    return NewEvent(draw(STREAM), draw(TYPE), draw(SCHEMA), data, b"{}", tuple(tags))
 
 
 @st.composite
 def drawn_criteria(draw: st.DrawFn) -> Criteria:
-    types = st.lists(st.sampled_from(TYPES), max_size=2, unique=True)
-    tags = st.lists(st.sampled_from(TAGS), max_size=2, unique=True)
-    items = draw(st.lists(st.tuples(types, tags), min_size=1, max_size=3))
+    items = draw(ITEMS)
     return Criteria(tuple(dict.fromkeys(Item(tuple(sorted(one)), tuple(sorted(other))) for one, other in items)))
+
+
+EVENTS = st.lists(drawn_events(), max_size=4)
+CRITERIA = st.lists(drawn_criteria(), max_size=2)
 
 
 class _Draft(Append, frozen=True):
@@ -53,14 +70,9 @@ class _Draft(Append, frozen=True):
 
 @st.composite
 def drawn_appends(draw: st.DrawFn) -> _Draft:
-    events = draw(st.lists(drawn_events(), max_size=4))
-    expected: dict[str, int] = draw(
-        st.dictionaries(st.sampled_from(STREAMS), st.sampled_from((0, 0, 0, 0, 1, -1)), max_size=2)
-    )
-    criteria = draw(st.lists(drawn_criteria(), max_size=2))
-    conditions = [Condition(one, draw(st.sampled_from((0, 0, 0, -1, -5)))) for one in criteria]
-    key = draw(st.none() | st.sampled_from(("k1", "k2", "k3", "k4")))
-    return _Draft(tuple(events), expected, tuple(conditions), key, draw(st.sampled_from((b"body", b"body", b"other"))))
+    events, expected = draw(EVENTS), draw(EXPECTED)
+    conditions = [Condition(one, draw(AFTER)) for one in draw(CRITERIA)]
+    return _Draft(tuple(events), expected, tuple(conditions), draw(KEY), draw(DIGEST))
 
 
 BACK = st.integers(-2, 20)

@@ -62,24 +62,24 @@ def run(seed: int) -> World:
     return world
 
 
-def failure(seed: int) -> Failure | None:
-    """What goes wrong with a seed; None if nothing does."""
-    if (why := fault(seed)) is None:
+def failure(seed: int, *, deploys: bool = True) -> Failure | None:
+    """What goes wrong with a seed; None if nothing does. Without the last deployment, a run ends with the calm before it."""
+    if (why := fault(seed, deploys=deploys)) is None:
         return None
     world = World(seed)  # Once more: only now is it worth a record.
-    _fault(world)
+    _fault(world, deploys)
     return Failure(seed, why, world.trace)
 
 
-def fault(seed: int) -> str | None:
+def fault(seed: int, *, deploys: bool = True) -> str | None:
     """Why a seed goes wrong, in a line; None if it does not."""
-    return _fault(World(seed, traced=False))
+    return _fault(World(seed, traced=False), deploys)
 
 
 @silence()
-def _fault(world: World) -> str | None:
+def _fault(world: World, deploys: bool) -> str | None:
     try:
-        world.loop.run(Run(world).all())
+        world.loop.run(Run(world).all(deploys=deploys))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding.
         return f"{type(error).__name__}: {error}"
     return None
@@ -110,7 +110,7 @@ class Run:
             world.orders.append(Order(f"c{number}", command(chance, bad)))
         world.open_orders = len(world.orders)
 
-    async def all(self) -> None:
+    async def all(self, *, deploys: bool = True) -> None:
         self._world.remember()
         self._fleet = Fleet(self._world, self._machines)
         if self._starts_well:  # In the worst weather nobody would be up before it is over.
@@ -121,6 +121,9 @@ class Run:
         await self._ends(self._until(lambda: not self._world.open_orders), "commands wait for ever")
         await self._ends(self._until(lambda: self._fleet.is_up and self._fleet.is_quiet), "one never starts")
         await self._settle_down()
+        self._world.oracle.look()
+        if not deploys:
+            return
         await self._ends(self._deploy_the_last(), "the last code is never deployed")
         await self._ends(self._all_of_the_last(), "some is never built by the last code")
         await self._settle()

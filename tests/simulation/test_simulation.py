@@ -20,7 +20,8 @@ KEPT = [12, 21, 24, 30, 104, 303, 808, 1145, 1394, 1608, 1937]
 def test_the_guarantees_hold_in_every_storm(part: int, campaign: bool) -> None:
     count = int(os.environ.get("TWOFOLD_SEEDS", 30_000 if campaign else SEEDS_PER_PART * len(PARTS))) // len(PARTS)
     for seed in range(1000 + part * count, 1000 + (part + 1) * count):
-        found = failure(seed)
+        # The last deployment takes as long as the storm: every day one seed in four goes so far, in campaigns all do.
+        found = failure(seed, deploys=campaign or seed % 4 == 0)
         assert found is None, str(found)
 
 

@@ -213,7 +213,7 @@ class Tracks:
             track.models = {each: Model(each, code) for each in track.models} if track.at == 0 else track.models
             self.served.add((name, generation.number))
         self._tracks[track.name] = track
-        self._look_at_all(name)
+        self._look_at_those_of(name)
 
     def switched(self, change: Switch) -> None:
         """Generations change places: never to one that is behind, unless it is taken back."""
@@ -227,11 +227,11 @@ class Tracks:
             new.split(partition_names(change.subscription, change.partitions))
         self._tracks[old.name], self._tracks[new.name] = old, new
         self.served.add((change.subscription, change.new))
-        self._look_at_all(change.subscription)
+        self._look_at_those_of(change.subscription)
 
     def dropped(self, generation: Generation) -> None:
         self._tracks.pop(subscription_of(generation.subscription, generation.number), None)
-        self._look_at_all(generation.subscription)
+        self._look_at_those_of(generation.subscription)
 
     def is_arranged(self, code: Code) -> bool:
         """Whether everything that has moved is in as many partitions as this code wants."""
@@ -245,12 +245,16 @@ class Tracks:
             must(self.at(name) == self._facts.head, f"{name} has ended at {self.at(name)} of {self._facts.head}")
             mine, its = made_by(code.name, name), made_by(self._tracks[name].code.name, name)
             must(mine == its, f"{name} has ended with the {self._tracks[name].code.name} code")
-        for track in self._tracks.values():
-            self.look(track)
+        self.look_at_all()
         wanted = {track.table(model) for track in self._tracks.values() for model in track.models.values()}
         must(kept.tables.rows.keys() == wanted, f"there are {sorted(kept.tables.rows)} instead of {sorted(wanted)}")
         parked = {about[0] for about in (*kept.parked, *kept.letters)}
         must(parked <= wanted, f"something is parked of {sorted(parked - wanted)}, which are not there")
+
+    def look_at_all(self) -> None:
+        """At every generation there is."""
+        for track in self._tracks.values():
+            self.look(track)
 
     def look(self, track: Track) -> None:
         """What is kept of one generation is what the log says up to its checkpoint."""
@@ -264,7 +268,7 @@ class Tracks:
         for model in track.models.values():
             self._look_at(model, track.table(model), at)
 
-    def _look_at_all(self, subscription: str) -> None:
+    def _look_at_those_of(self, subscription: str) -> None:
         kept = self._reads.kept
         states = {number: each.state for (name, number), each in kept.generations.items() if name == subscription}
         must([*states.values()].count("active") == 1, f"not one generation of {subscription} serves: {states}")

@@ -73,6 +73,8 @@ def amendment(table: Table, made_from: str | None) -> Amendment:
     """
     if made_from is None:
         raise _foreign(table.name)
+    if made_from == table.definition:
+        return Amendment()
     old, new = _parsed(made_from), _parsed(table.definition)
     if found := list(_differences(table, old, new)):
         raise StoreRefusedError(

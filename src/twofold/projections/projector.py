@@ -72,8 +72,7 @@ class Projector:
 
     @property
     def interests(self) -> Mapping[str, frozenset[str]]:
-        subscriptions = {name: whole(name) for name in self._groups}
-        return {name: self._types[each] for name, each in subscriptions.items() if each not in self._held}
+        return {name: self._types[each] for name in self._groups if (each := whole(name)) not in self._held}
 
     def on_superseded(self, tell: Callable[[Group, StoreRefusedError], None]) -> None:
         """Call it when what serves of a group turns out to be made by other code: from then on it is held."""

@@ -37,8 +37,9 @@ def standing(found: Mapping[str, At], names: Collection[str]) -> dict[str, At]:
 
     Where a subscription has partitions, the one under its own name is only what is locked to exchange them.
     """
-    split = {whole(name) for name in found if whole(name) != name}
-    return {name: at for name, at in found.items() if name not in split and (name in names or whole(name) in names)}
+    wholes = {name: whole(name) for name in found}
+    split = {each for name, each in wholes.items() if each != name}
+    return {name: at for name, at in found.items() if name not in split and (name in names or wholes[name] in names)}
 
 
 def is_gone(name: str, names: Collection[str]) -> bool:

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,11 +68,15 @@ class Server:
     def kill(self) -> None:
         """SIGKILL to the server and all its processes at once."""
         postmaster = psutil.Process(int((self.data / "postmaster.pid").read_text().split()[0]))
+        postmaster.suspend()  # Or it would make another process while they are counted.
         family = [postmaster, *postmaster.children(recursive=True)]
         for process in family:
             os.kill(process.pid, signal.SIGKILL)
-        psutil.wait_procs(family)
-        (self.data / "postmaster.pid").unlink()
+        while not all(map(_has_ended, family)):
+            time.sleep(0.001)
+        # What is killed and still listed would be taken for a server that runs.
+        for lock in (self.data / "postmaster.pid", *self._folder.glob(".s.PGSQL.*.lock")):
+            lock.unlink()
 
     def run(self, command: str, *arguments: str) -> None:
         """One of PostgreSQL's own programs."""
@@ -80,6 +85,14 @@ class Server:
     def _use_folder(self) -> None:
         with (self.data / "postgresql.conf").open("a") as file:
             file.write(f"unix_socket_directories = '{self._folder}'\n")
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """Also where nobody has taken note of it yet: that is up to the first process of the machine, and may take seconds."""
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 @contextmanager

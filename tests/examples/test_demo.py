@@ -16,6 +16,7 @@ from rich.console import Console
 
 from tests.examples.coop_truth import Truth
 from tests.examples.truth import Truth as TruthOfTheShop
+from tests.examples.truth import truth_of
 from twofold.examples.coop.generator import cohorts_of
 from twofold.examples.demo import EXAMPLES, demo
 
@@ -70,15 +71,13 @@ async def test_the_document_agrees_with_the_file(
     assert set(document["rates"]) >= {"lines_per_second", "commands_per_second", "p50_ms", "p99_ms"}
 
 
-async def test_people_get_tables_and_the_temporary_store_is_removed(
-    temporary: Path, truth_of_the_slice: TruthOfTheShop
-) -> None:
+async def test_people_get_tables_and_the_temporary_store_is_removed(temporary: Path, beginning: Path) -> None:
     shown = io.StringIO()
-    assert await run("shop", console=Console(file=shown, width=150))
+    assert await run("shop", console=Console(file=shown, width=150), full=beginning)
     text = shown.getvalue()
     for wanted in ("SalesByMonth", "OrderStats", "TopItems", "sales_analytics", "CancelOrder was rejected"):
         assert wanted in text
-    assert f"{truth_of_the_slice.net_total:,}" in text
+    assert f"{truth_of(beginning).net_total:,}" in text
     assert not left_in(temporary)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import tempfile
-import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -70,10 +70,12 @@ class Server:
         postmaster = psutil.Process(int((self.data / "postmaster.pid").read_text().split()[0]))
         postmaster.suspend()  # Or it would make another process while they are counted.
         family = [postmaster, *postmaster.children(recursive=True)]
-        for process in family:
-            os.kill(process.pid, signal.SIGKILL)
-        while not all(map(_has_ended, family)):
-            time.sleep(0.001)
+        with ExitStack() as watched:
+            ends = [watched.enter_context(open(os.pidfd_open(process.pid), "rb")) for process in family]
+            for process in family:
+                os.kill(process.pid, signal.SIGKILL)
+            for end in ends:  # It is told at once. Until a process is listed no more may take the machine seconds.
+                select.select([end], [], [])
         # What is killed and still listed would be taken for a server that runs.
         for lock in (self.data / "postmaster.pid", *self._folder.glob(".s.PGSQL.*.lock")):
             lock.unlink()
@@ -85,14 +87,6 @@ class Server:
     def _use_folder(self) -> None:
         with (self.data / "postgresql.conf").open("a") as file:
             file.write(f"unix_socket_directories = '{self._folder}'\n")
-
-
-def _has_ended(process: psutil.Process) -> bool:
-    """Also where nobody has taken note of it yet: that is up to the first process of the machine, and may take seconds."""
-    try:
-        return bool(process.status() == psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return True
 
 
 @contextmanager

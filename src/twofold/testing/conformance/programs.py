@@ -26,18 +26,12 @@ T = TypeVar("T")
 
 
 # What is drawn from stands here by itself: made anew for each draw, hypothesis would take longer to look it through than to draw.
-STREAM, TYPE, KEY = (
-    st.sampled_from(STREAMS),
-    st.sampled_from(TYPES),
-    st.none() | st.sampled_from(("k1", "k2", "k3", "k4")),
-)
+STREAM, TYPE, TAG = st.sampled_from(STREAMS), st.sampled_from(TYPES), st.sampled_from(TAGS)
+KEY = st.none() | st.sampled_from(("k1", "k2", "k3", "k4"))
 SCHEMA, DATA = st.integers(1, 3), st.sampled_from([b"{}", b'{"a":1}', b'"%s"' % (b"x" * 200)])
-TAGS_OF_ONE = st.lists(st.sampled_from(TAGS), max_size=3, unique=True)
-ITEMS = st.lists(
-    st.tuples(st.lists(TYPE, max_size=2, unique=True), st.lists(st.sampled_from(TAGS), max_size=2, unique=True)),
-    min_size=1,
-    max_size=3,
-)
+TAGS_OF_ONE = st.lists(TAG, max_size=3, unique=True)
+ITEM = st.tuples(st.lists(TYPE, max_size=2, unique=True), st.lists(TAG, max_size=2, unique=True))
+ITEMS = st.lists(ITEM, min_size=1, max_size=3)
 EXPECTED: st.SearchStrategy[dict[str, int]] = st.dictionaries(STREAM, st.sampled_from((0, 0, 0, 0, 1, -1)), max_size=2)
 AFTER, DIGEST = st.sampled_from((0, 0, 0, -1, -5)), st.sampled_from((b"body", b"body", b"other"))
 

@@ -51,6 +51,7 @@ def _write_into_memory() -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    postgres_server.leave()
     if not hasattr(config, "workerinput"):
         postgres_server.stop(postgres_server.folder_of(os.environ["TWOFOLD_TEST_RUN"]))
 
@@ -91,6 +92,5 @@ def postgres_server_url() -> str:
 @pytest.fixture
 async def postgres_url(postgres_server_url: str) -> AsyncIterator[str]:
     """A store URL with two schemas of its own, one for the log and one for read models; both are dropped at the end."""
-    url = postgres_server.url_of_own_schemas(postgres_server_url)
-    yield url
-    await postgres_server.drop_schemas_of(url)
+    async with postgres_server.own_schemas(postgres_server_url) as url:
+        yield url

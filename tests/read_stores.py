@@ -22,6 +22,9 @@ from twofold.testing.memory_reads import MemoryReads
 KINDS = ["memory", "file", "postgres"]
 DICTS = "dicts"
 
+asking = pytest.mark.asyncio(loop_scope="module")
+"""For tests that ask what one store holds for all of them."""
+
 
 def read_store(url: str) -> ReadStore:
     """The read store behind a URL, not yet opened."""

@@ -6,13 +6,17 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from tests.backends.test_reads import save
+from tests.read_stores import asking
 from twofold.backends.sqlite.reads import SqliteReads
 from twofold.backends.sqlite.spelling import Spelling
 from twofold.errors import QueryError
 from twofold.messages import Indexed, Key
 from twofold.projections import ReadModel, ReadStore, table_of
+
+pytestmark = asking
 
 
 class Pupil(ReadModel):
@@ -27,15 +31,15 @@ class Pupil(ReadModel):
 PUPIL = table_of(Pupil)
 
 
-@pytest.fixture
-async def pupils(reads: ReadStore) -> ReadStore:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def pupils(shared_reads: ReadStore) -> ReadStore:
     await save(
-        reads,
+        shared_reads,
         Pupil(name="Ada", tier="high", score=3, paid=Decimal("10"), tags=["x", "it's"], marks={"maths": 1}),
         Pupil(name="ada", tier=None, score=2, paid=None),
         Pupil(name="Bob", tier="low", score=1, paid=Decimal("9.5")),
     )
-    return reads
+    return shared_reads
 
 
 async def names(reads: ReadStore, sql: str) -> list[Any]:
@@ -72,7 +76,7 @@ async def test_a_left_join_makes_null_of_what_never_is(pupils: ReadStore) -> Non
     assert await names(pupils, sql) == ["Bob", "Ada", "ada"]
 
 
-@pytest.mark.parametrize("reads_url", ["memory"], indirect=True)
+@pytest.mark.parametrize("shared_reads", ["memory"], indirect=True)
 async def test_an_order_that_an_index_gives_stays_as_it_is(pupils: ReadStore) -> None:
     assert isinstance(pupils, SqliteReads)
     said = Spelling([PUPIL]).spelled("select name from pupil as p order by score desc, p.name, pupil.score")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.backends.test_reads import save, step
-from tests.read_stores import opened
+from tests.backends.test_reads import step
+from tests.read_stores import asking
 from twofold.backends.sqlite.numbers import over
 from twofold.errors import QueryError
 from twofold.messages import Key
@@ -55,11 +57,11 @@ async def answer(reads: ReadStore, sql: str, **params: object) -> list[list[Any]
     return [list(row) for row in (await reads.query(sql, params)).rows]
 
 
-@pytest.fixture
-async def sales(reads: ReadStore) -> ReadStore:
-    await reads.install([SALE, REFUND])
-    await reads.save([step("sale", 0, 1, Changes(SALE, SALES)), step("refund", 0, 1, Changes(REFUND, REFUNDS))])
-    return reads
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def sales(shared_reads: ReadStore) -> ReadStore:
+    await shared_reads.install([SALE, REFUND])
+    await shared_reads.save([step("sale", 0, 1, Changes(SALE, SALES)), step("refund", 0, 1, Changes(REFUND, REFUNDS))])
+    return shared_reads
 
 
 SMALL = "key < 'e'"
@@ -182,6 +184,7 @@ SMALL = "key < 'e'"
         ("select key || '-' || method as name from sale where amount = 100", [["c-card"]]),
     ],
 )  # fmt: skip
+@asking
 async def test_numbers_are_exact_wherever_they_stand(sales: ReadStore, sql: str, rows: list[list[Any]] | None) -> None:
     found = await answer(sales, sql)
     assert rows is None or found == rows
@@ -204,6 +207,7 @@ async def test_numbers_are_exact_wherever_they_stand(sales: ReadStore, sql: str,
         ("select coalesce(price, :other) from sale where key = 'b'", {"other": Decimal("1.10")}, [["1.10"]]),
     ],
 )
+@asking
 async def test_parameters_are_numbers_too(
     sales: ReadStore, sql: str, params: dict[str, object], rows: list[list[Any]]
 ) -> None:
@@ -218,18 +222,21 @@ async def test_parameters_are_numbers_too(
         "select total(amount) from sale",
     ],
 )
+@asking
 async def test_what_has_no_exact_answer_is_refused(sales: ReadStore, sql: str) -> None:
     with pytest.raises(QueryError):
         await answer(sales, sql)
 
 
-@pytest.mark.parametrize("reads_url", ["memory"], indirect=True)
+@pytest.mark.parametrize("shared_reads", ["memory"], indirect=True)
 @pytest.mark.parametrize("sql", ["select sqrt(amount) from sale", "select cast(amount as numeric(10, 1)) from sale"])
+@asking
 async def test_what_sqlite_has_in_floats_only_is_refused_with_a_remedy(sales: ReadStore, sql: str) -> None:
     with pytest.raises(QueryError, match=r"exact.*(float|round)"):
         await answer(sales, sql)
 
 
+@asking
 async def test_typed_answers_hold_decimals(sales: ReadStore) -> None:
     read = Reader(sales, {Sale: SALE})
     assert await read.scalar(Decimal, "select sum(amount * 3) from sale where key = 'a'") == Decimal("0.30")
@@ -249,7 +256,8 @@ QUESTION = (
     "select sum(amount), avg(amount), min(amount), max(amount), sum(amount * price), sum(amount + price - 1.5), "
     "sum(distinct amount), avg(price), sum(amount) / nullif(sum(price), 0), round(avg(amount), 3) from sale"
 )
-
+FOUND_FIRST = (2, 3, 6)
+"""Which answers hold one of several numbers that may be equal and written otherwise, as 0.0 and 0.00: the first that is met."""
 
 LEAVES = st.sampled_from(["amount", "price", "count", "s.amount", "1", "3", "0.1", "2.50", "sum(amount) over ()"])
 EXPRESSIONS = st.recursive(
@@ -269,35 +277,35 @@ EXPRESSIONS = st.recursive(
 
 @settings(max_examples=settings().max_examples, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(expressions=st.lists(EXPRESSIONS, min_size=4, max_size=12))
-async def test_random_expressions_give_the_same_numbers_on_both(expressions: list[str], postgres_url: str) -> None:
+async def test_random_expressions_give_the_same_numbers_on_both(
+    expressions: list[str], both: Sequence[ReadStore]
+) -> None:
     answers = []
-    for url in ("sqlite://", postgres_url):
-        async with opened(url) as reads:
-            await reads.install([SALE])
-            if not await reads.checkpoints(["sale"]):
-                await reads.save([step("sale", 0, 1, Changes(SALE, SALES[:4]))])
-            found = await answer(reads, f"select {', '.join(expressions)} from sale s order by key")
-            answers.append([[None if value is None else Decimal(str(value)) for value in row] for row in found])
+    for reads in both:
+        await reads.install([SALE])
+        if not await reads.checkpoints(["sale"]):
+            await reads.save([step("sale", 0, 1, Changes(SALE, SALES[:4]))])
+        found = await answer(reads, f"select {', '.join(expressions)} from sale s order by key")
+        answers.append([[None if value is None else Decimal(str(value)) for value in row] for row in found])
     assert answers[0] == answers[1]
 
 
 @settings(max_examples=settings().max_examples // 2, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(numbers=st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=8))
 async def test_random_numbers_give_the_same_digits_on_both(
-    numbers: list[tuple[Decimal, Decimal]], postgres_url: str
+    numbers: list[tuple[Decimal, Decimal]], both: Sequence[ReadStore]
 ) -> None:
     answers: list[list[Any]] = []
     rows = [Sale(key=f"{at}", amount=amount, price=price) for at, (amount, price) in enumerate(numbers)]
-    for url in ("sqlite://", postgres_url):
-        async with opened(url) as reads:
-            await reads.install([SALE])
-            at = (await reads.checkpoints(["sale"])).get("sale")
-            start = at.position if at else 0
-            old = [row.key for row in await reads.select(SALE, "", {})]
-            assert await reads.save([step("sale", start, start + 1, Changes(SALE, rows, old))]) == [True]
-            answers += await answer(reads, QUESTION)
-            order = [row.amount for row in await reads.select(SALE, "order by amount", {})]
-            assert order == sorted(order)
+    for reads in both:
+        await reads.install([SALE])
+        at = (await reads.checkpoints(["sale"])).get("sale")
+        start = at.position if at else 0
+        old = [row.key for row in await reads.select(SALE, "", {})]
+        assert await reads.save([step("sale", start, start + 1, Changes(SALE, rows, old))]) == [True]
+        answers += await answer(reads, QUESTION)
+        order = [row.amount for row in await reads.select(SALE, "order by amount", {})]
+        assert order == sorted(order)
     with localcontext() as context:
         context.prec = 200
         summed = sum((amount for amount, _ in numbers), Decimal(0))
@@ -306,6 +314,9 @@ async def test_random_numbers_give_the_same_digits_on_both(
         scale = Decimal(1).scaleb(-len(answers[0][1].partition(".")[2]))
         average = (summed / len(numbers)).quantize(scale, ROUND_HALF_UP)
         assert Decimal(answers[0][1]) == average
+    for each in answers:
+        for place in FOUND_FIRST:
+            each[place] = Decimal(each[place])
     assert answers[0] == answers[1]
 
 
@@ -316,7 +327,7 @@ def test_a_quotient_is_the_nearest_number_with_its_digits(left: Decimal, right: 
     assert abs(Fraction(found) - Fraction(left) / Fraction(right)) <= step / 2
 
 
-async def test_sums_of_other_numbers_are_the_databases_own(reads: ReadStore) -> None:
-    await save(reads, *SALES)
-    read = Reader(reads, {Sale: SALE})
+@asking
+async def test_sums_of_other_numbers_are_the_databases_own(sales: ReadStore) -> None:
+    read = Reader(sales, {Sale: SALE})
     assert await read.all(tuple[int, float], "select sum(count), sum(share) from sale where key < 'c'") == [(3, 0.75)]

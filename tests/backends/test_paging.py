@@ -12,13 +12,16 @@ from uuid import UUID
 
 import msgspec
 import pytest
+import pytest_asyncio
 
-from tests.read_stores import opened
+from tests.read_stores import asking, opened
 from twofold.errors import InvalidInputError, QueryError
 from twofold.messages import Indexed, Key
 from twofold.projections import Advance, Changes, ReadModel, ReadStore, table_of
 from twofold.queries import Page, Reader
 from twofold.subscriptions import Checkpoint
+
+pytestmark = asking
 
 
 class Tier(Enum):
@@ -58,10 +61,10 @@ ROWS = [
 ]
 
 
-@pytest.fixture
-async def read(reads: ReadStore) -> Reader:
-    await save(reads, 0, ROWS)
-    return reader(reads)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def read(shared_reads: ReadStore) -> Reader:
+    await save(shared_reads, 0, ROWS)
+    return reader(shared_reads)
 
 
 def reader(reads: ReadStore) -> Reader:
@@ -155,7 +158,10 @@ async def test_a_whole_statement_about_a_read_model_is_ordered_by_its_key_too(re
     assert await walked(read, sql, "tier", 3) == [row for row in in_order("tier") if row.number > 1]
 
 
-async def test_rows_that_come_and_go_move_no_others(reads: ReadStore, read: Reader) -> None:
+@pytest.mark.asyncio(loop_scope="function")
+async def test_rows_that_come_and_go_move_no_others(reads: ReadStore) -> None:
+    await save(reads, 0, ROWS)
+    read = reader(reads)
     first = await read.page(Member, order_by="number", size=4)
     await save(reads, 1, [Member(house="a", number=-1)], ("b", 2), ("hé", 3))
     second = await read.page(Member, order_by="number", size=4, cursor=first.next)

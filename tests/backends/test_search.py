@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
+import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.backends.test_changes_in_place import statement
 from tests.backends.test_reads import save, step
-from tests.read_stores import opened
+from tests.read_stores import asking
 from twofold.backends.sqlite.reads import SqliteReads
 from twofold.errors import QueryError
 from twofold.messages import Key, Searchable, stored_as
@@ -27,6 +30,12 @@ FAMILIES = table_of(FamilyView)
 SMITH = FamilyView(family_id="1", family_name="Smith-Jones", parent="José O'Brien", children=["Zoë", "Max II"])
 SMALL = FamilyView(family_id="2", family_name="small", children=["Straße", "Ångström", "ﬁne"])
 NOBODY = FamilyView(family_id="3", family_name="", note="Smith")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def families(shared_reads: ReadStore) -> ReadStore:
+    await save(shared_reads, SMITH, SMALL, NOBODY)
+    return shared_reads
 
 
 async def found(reads: ReadStore, text: str | None) -> list[str]:
@@ -54,9 +63,9 @@ async def found(reads: ReadStore, text: str | None) -> list[str]:
         (None, []),
     ],
 )
-async def test_every_word_must_begin_a_word_of_the_row(reads: ReadStore, text: str | None, ids: list[str]) -> None:
-    await save(reads, SMITH, SMALL, NOBODY)
-    assert await found(reads, text) == ids
+@asking
+async def test_every_word_must_begin_a_word_of_the_row(families: ReadStore, text: str | None, ids: list[str]) -> None:
+    assert await found(families, text) == ids
 
 
 @pytest.mark.parametrize(
@@ -64,9 +73,9 @@ async def test_every_word_must_begin_a_word_of_the_row(reads: ReadStore, text: s
     ['smith" OR "small', "smith' | 'small", "smith OR small", "smith AND small", "NOT smith x", "smith NEAR small",
      "-smith small", "family_name:smith small", "smith \\ small", "smith\0small", "^smith small", "{smith} :* small"],
 )  # fmt: skip
-async def test_nothing_in_a_text_is_syntax(reads: ReadStore, text: str) -> None:
-    await save(reads, SMITH, SMALL)
-    assert await found(reads, text) == []
+@asking
+async def test_nothing_in_a_text_is_syntax(families: ReadStore, text: str) -> None:
+    assert await found(families, text) == []
 
 
 async def test_words_follow_their_rows(reads: ReadStore) -> None:
@@ -78,14 +87,14 @@ async def test_words_follow_their_rows(reads: ReadStore) -> None:
     assert row == again
 
 
-async def test_a_search_may_stand_in_any_statement(reads: ReadStore) -> None:
-    await save(reads, SMITH, SMALL, NOBODY)
+@asking
+async def test_a_search_may_stand_in_any_statement(families: ReadStore) -> None:
     sql = (
         "select v.family_id, :text as asked from family_view as v "
         "where (matches (v, :text) or matches(v, :other)) and v.note = :note and not matches(v, :third)"
     )
     params = {"text": "smith", "other": "x", "note": "nobody", "third": "small"}
-    assert [list(row) for row in (await reads.query(sql, params)).rows] == [["1", "smith"]]
+    assert [list(row) for row in (await families.query(sql, params)).rows] == [["1", "smith"]]
 
 
 @pytest.mark.parametrize(
@@ -99,12 +108,12 @@ async def test_a_search_may_stand_in_any_statement(reads: ReadStore) -> None:
         ("where matches(family_view, :text)", {}, "no value for :text"),
     ],
 )
+@asking
 async def test_a_search_for_nothing_is_refused(
-    reads: ReadStore, tail: str, params: dict[str, object], message: str
+    families: ReadStore, tail: str, params: dict[str, object], message: str
 ) -> None:
-    await save(reads, SMITH)
     with pytest.raises(QueryError, match=message):
-        await reads.select(FAMILIES, tail, params)
+        await families.select(FAMILIES, tail, params)
 
 
 async def test_very_long_texts_are_kept_and_found(reads: ReadStore) -> None:
@@ -191,16 +200,14 @@ NAMES = st.text(st.sampled_from("aAbäÄßéëİıſ１2٣ _-'\"*:&\u0301日本�
 
 @settings(max_examples=settings().max_examples // 2, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=st.lists(NAMES, min_size=1, max_size=6), texts=st.lists(NAMES, min_size=1, max_size=4))
-async def test_both_databases_find_the_same_rows(names: list[str], texts: list[str], postgres_url: str) -> None:
+async def test_both_databases_find_the_same_rows(names: list[str], texts: list[str], both: Sequence[ReadStore]) -> None:
     answers = []
     rows = [FamilyView(family_id=f"{number}", family_name=name) for number, name in enumerate(names)]
-    for url in ("sqlite://", postgres_url):
-        async with opened(url) as reads:
-            await reads.install([FAMILIES])
-            await reads.select(FAMILIES, "", {})
-            at = (await reads.checkpoints(["family_view"])).get("family_view")
-            old = [row.family_id for row in await reads.select(FAMILIES, "", {})]
-            start = at.position if at else 0
-            assert await reads.save([step("family_view", start, start + 1, Changes(FAMILIES, rows, old))]) == [True]
-            answers.append([await found(reads, text) for text in texts])
+    for reads in both:
+        await reads.install([FAMILIES])
+        at = (await reads.checkpoints(["family_view"])).get("family_view")
+        old = [row.family_id for row in await reads.select(FAMILIES, "", {})]
+        start = at.position if at else 0
+        assert await reads.save([step("family_view", start, start + 1, Changes(FAMILIES, rows, old))]) == [True]
+        answers.append([await found(reads, text) for text in texts])
     assert answers[0] == answers[1]

@@ -7,7 +7,9 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+import pytest_asyncio
 
+from tests.postgres_server import own_schemas
 from twofold import App, Command, Receipt
 from twofold.examples.coop.app import coop
 from twofold.examples.coop.commands import (
@@ -29,6 +31,8 @@ from twofold.examples.coop.questions import (
     ListAtRiskFamilies,
     SearchFamilies,
 )
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 AUGUST, SEPTEMBER, OCTOBER = date(2024, 8, 1), date(2024, 9, 1), date(2024, 10, 1)
 
@@ -65,13 +69,18 @@ async def sent_to(app: App) -> Receipt:
     return newest
 
 
-@pytest.fixture
-async def app(store_url: str) -> AsyncIterator[App]:
-    async with coop(store_url) as running:
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["sqlite", "postgres"])
+async def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[App]:
+    """One on each database, that all questions are put to."""
+    if request.param == "sqlite":
+        async with coop(f"sqlite:///{tmp_path_factory.mktemp('coop')}/coop.db") as running:
+            yield running
+        return
+    async with own_schemas(request.getfixturevalue("postgres_server_url")) as url, coop(url) as running:
         yield running
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def after(app: App) -> Receipt:
     return await sent_to(app)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 
+from tests.postgres_server import drop_schemas, own_name
 from twofold.backends.postgres.log import PostgresLog
 from twofold.backends.postgres.snapshots import PostgresSnapshots
 from twofold.backends.sqlite.log import SqliteLog
@@ -39,14 +38,9 @@ class TestPostgresLog(EventStoreConformance):
 
     @pytest.fixture
     async def logs(self, postgres_server_url: str) -> AsyncIterator[Logs]:
-        schemas: dict[str, str] = {}
-        yield lambda name: PostgresLog(
-            postgres_server_url, schema=schemas.setdefault(name, f"t_{uuid.uuid4().hex[:12]}_{name}")
-        )
-        connection = await asyncpg.connect(postgres_server_url)
-        for schema in schemas.values():
-            await connection.execute(f"drop schema if exists {schema} cascade")
-        await connection.close()
+        beginning = own_name()
+        yield lambda name: PostgresLog(postgres_server_url, schema=f"{beginning}_{name}")
+        await drop_schemas(postgres_server_url, beginning)
 
 
 class TestMemorySnapshots(SnapshotStoreConformance):

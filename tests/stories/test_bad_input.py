@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.postgres_server import drop_schemas_of, url_of_own_schemas
+from tests.postgres_server import own_schemas
 from tests.stories.mistakes import MISTAKES, Mistake
 from tests.stories.notebook import Write, notebook
 from twofold import App, TwofoldError
@@ -18,10 +18,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def apps(tmp_path_factory: pytest.TempPathFactory, postgres_server_url: str) -> AsyncIterator[tuple[App, App]]:
     """One app on each database, that all mistakes are made with: none of them may leave anything behind."""
-    url = url_of_own_schemas(postgres_server_url)
-    async with notebook(f"sqlite:///{tmp_path_factory.mktemp('notes')}/note.db") as one, notebook(url) as other:
+    url = f"sqlite:///{tmp_path_factory.mktemp('notes')}/note.db"
+    async with own_schemas(postgres_server_url) as other_url, notebook(url) as one, notebook(other_url) as other:
         yield one, other
-    await drop_schemas_of(url)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=[mistake.name for mistake in MISTAKES])

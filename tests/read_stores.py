@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,15 @@ async def opened(url: str) -> AsyncGenerator[ReadStore]:
         yield store
     finally:
         await store.close()
+
+
+async def statement(reads: Any, sql: str) -> list[Any]:
+    """What a statement gives that is said to the database itself, past all that a read store does."""
+    if isinstance(reads, SqliteReads):
+        return await reads.database.run(lambda connection: connection.execute(sql).fetchall())
+    async with reads._connections.connection() as connection:
+        found: list[Any] = await connection.fetch(sql)
+        return found
 
 
 async def append(log: EventStore, stream: str, *events: Event) -> int:

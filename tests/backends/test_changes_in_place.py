@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from tests.backends.test_reads import save, step
+from tests.read_stores import statement
 from twofold.backends.sqlite.reads import SqliteReads
 from twofold.messages import Indexed, Key, stored_as
 from twofold.projections import Changes, ReadModel, ReadStore, indexed, table_of
@@ -47,14 +47,6 @@ class After(ReadModel):
 
 
 BEFORE, AFTER = table_of(Before), table_of(After)
-
-
-async def statement(reads: Any, sql: str) -> list[Any]:
-    if isinstance(reads, SqliteReads):
-        return await reads.database.run(lambda connection: connection.execute(sql).fetchall())
-    async with reads._connections.connection() as connection:
-        found: list[Any] = await connection.fetch(sql)
-        return found
 
 
 async def indexes(reads: ReadStore) -> set[str]:

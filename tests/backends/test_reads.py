@@ -12,8 +12,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from tests.read_stores import read_store
-from twofold.backends.sqlite.reads import SqliteReads
+from tests.read_stores import read_store, statement
 from twofold.config import SqliteURL, parse_url
 from twofold.errors import QueryError, StoreError, StoreRefusedError
 from twofold.messages import Indexed, Key
@@ -314,26 +313,17 @@ async def test_a_changed_definition_is_refused_with_the_remedy(reads: ReadStore)
 
 async def test_a_table_that_was_dropped_is_filled_from_the_first_event_again(reads: Any) -> None:
     await save(reads, Keys(key=1), Keys(key=2))
-    await _drop(reads, "keys")
+    await statement(reads, "drop table keys")
     await reads.install([msgspec.structs.replace(KEYS, folds=("FamilyEnrolled",))])
     assert await reads.checkpoints(["keys"]) == {}
     assert await reads.select(KEYS, "", {}) == []
 
 
 async def test_a_table_of_somebody_else_is_left_alone(reads: Any) -> None:
-    await _drop(reads, "keys", create=True)
+    await statement(reads, "create table keys (mine integer)")
     with pytest.raises(StoreRefusedError, match="There is a table or view keys that is not a read model") as refused:
         await reads.install([KEYS])
     assert refused.value.reason == "foreign"
-
-
-async def _drop(reads: Any, name: str, *, create: bool = False) -> None:
-    sql = f"create table {name} (mine integer)" if create else f"drop table {name}"
-    if isinstance(reads, SqliteReads):
-        await reads.database.run(lambda connection: connection.execute(sql).close())
-    else:
-        async with reads._connections.connection() as connection:
-            await connection.execute(sql)
 
 
 @pytest.mark.parametrize("reads_url", ["file", "postgres"], indirect=True)

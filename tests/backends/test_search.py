@@ -9,9 +9,8 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.backends.test_changes_in_place import statement
 from tests.backends.test_reads import save, step
-from tests.read_stores import asking
+from tests.read_stores import asking, statement
 from twofold.backends.sqlite.reads import SqliteReads
 from twofold.errors import QueryError
 from twofold.messages import Key, Searchable, stored_as

@@ -11,7 +11,7 @@ import pytest
 from tests.projections.school import ChildAdded, CourseBooked, FamilyEnrolled
 from tests.projections.shapes import EVENTS as SHAPES
 from tests.projections.shapes import Placed, Renumbered, made_up
-from tests.read_stores import KINDS, append, opened, registry_of
+from tests.read_stores import KINDS, append, opened, registry_of, statement
 from twofold.errors import BehindError, FoldError, InvalidInputError, NotFoundError
 from twofold.messages import Event, Indexed, Key, Registry, by, evolve, stored_as
 from twofold.projections import Projection, Projector, ReadModel, ReadStore, define, grouped, groups_of
@@ -132,6 +132,16 @@ async def test_the_key_waits_and_everything_else_flows_on(house: House) -> None:
     assert [each.position for each in await house.dead(broken).letters(parked)] == [4, 6]
     (status,) = engine.status()
     assert (status.state, status.position) == ("running", len(HISTORY))
+
+
+async def test_nothing_is_parked_of_a_table_that_was_dropped_and_is_filled_anew(house: House) -> None:
+    await house.add(*HISTORY)
+    await house.run(families("Poison"))
+    (parked,) = await house.dead(families()).parked()
+    await statement(house.reads, "drop table families")
+    await house.run(families())
+    assert await house.children(families()) == {"1": ["Eve", "Poison", "Ida"], "2": ["Abe", "Max"]}
+    assert (await house.dead(families()).parked(), await house.dead(families()).letters(parked)) == ([], [])
 
 
 async def test_after_a_restart_the_successors_still_wait(house: House) -> None:

@@ -57,7 +57,7 @@ async def _make(connection: Connection, table: Table, number: int) -> None:
     await connection.execute(statements(made).create)
     for index in statements(made).sought:
         await connection.execute(index)
-    await connection.execute(_SQL["remember_definition"], made.name, in_generation(table, number).definition)
+    await connection.execute(_SQL["remember_definitions"], [made.name], [in_generation(table, number).definition])
 
 
 def completing(number: int, made: Sequence[Made]) -> list[str]:

@@ -40,7 +40,7 @@ async def lay_out_beside(connection: Connection, layout: Layout, number: int) ->
     other = await connection.fetchrow(_SQL["made_there"], quoted(schema), list(layout.tables))
     if other is not None:
         raise not_beside(layout, f"the {other[0]} {other[1]}")
-    await connection.execute(_SQL["remember_definition"], numbered(layout.name, number), layout.definition)
+    await connection.execute(_SQL["remember_definitions"], [numbered(layout.name, number)], [layout.definition])
 
 
 async def exchange(

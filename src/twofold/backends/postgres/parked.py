@@ -28,12 +28,6 @@ async def park(connection: Connection, parked: Sequence[Parked], letters: Sequen
         await connection.execute(_SQL["keep_letters"], *map(list, columns))
 
 
-async def forget_parked(connection: Connection, read_model: str) -> None:
-    """Nothing is parked of a table that is filled anew."""
-    for name in ("forget_every_parked", "forget_every_letter"):
-        await connection.execute(_SQL[name], read_model)
-
-
 async def parked_of(connection: Connection, read_models: Collection[str]) -> list[Parked]:
     return [Parked(*fields) for fields in await connection.fetch(_SQL["parked"], list(read_models))]
 

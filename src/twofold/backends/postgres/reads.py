@@ -13,7 +13,7 @@ from twofold.backends.postgres.generations import completing, drop, enter, gener
 from twofold.backends.postgres.layouts import schema_beside
 from twofold.backends.postgres.leases import LEASE_TABLES, PostgresLeases
 from twofold.backends.postgres.open_rows import PostgresRows, told_of_values, write_rows
-from twofold.backends.postgres.parked import Undone, forget_parked, let_go, letters_of, parked_of, skipped_of
+from twofold.backends.postgres.parked import Undone, let_go, letters_of, parked_of, skipped_of
 from twofold.backends.postgres.questions import Questions, secret_of
 from twofold.backends.postgres.safety import refuse_unfit
 from twofold.backends.postgres.survey import rows_of, survey
@@ -42,7 +42,7 @@ _TABLES = (
 )
 
 INDEX_SECONDS = 24 * 3600.0
-"""How long one index of a new generation may take: as long as it needs, but for a server that has fallen silent."""
+"""How long indexes of tables with rows may take: as long as they need, but for a server that has fallen silent."""
 
 
 class PostgresReads:
@@ -80,11 +80,9 @@ class PostgresReads:
         weak = [table for table in tables if table.name not in leave]
         async with self._connections.transaction() as connection:
             await self._alone(connection)
-            refuse_partial_groups(weak, await self._there(connection, [table.name for table in weak]))
             for layout in layouts:
                 await self._lay_out(connection, layout)
-            for table in weak:
-                await self._install(connection, table)
+            await self._install(connection, weak)
         self.know(tables)
 
     def know(self, tables: Sequence[Table]) -> None:
@@ -215,36 +213,39 @@ class PostgresReads:
         await connection.execute(_SQL["wait_as_long_as_it_takes"])
         await connection.execute(_SQL["lock"], f"{self._schema} {subscription}".strip())
 
-    async def _definition(self, connection: Connection, name: str) -> tuple[str | None, bool]:
-        row = await connection.fetchrow(_SQL["definition"], name, self._schema)
-        assert row is not None, "a select without from has one row"
-        made_from, exists = row
-        return made_from, exists
-
-    async def _there(self, connection: Connection, names: Sequence[str]) -> list[str]:
-        return [name for name in names if (await self._definition(connection, name))[1]]
+    async def _there(self, connection: Connection, names: Collection[str]) -> Mapping[str, tuple[str | None, bool]]:
+        """The definition under which each of these was made (None: not by us), and whether there is a table of that name."""
+        found = await connection.fetch(_SQL["there"], list(names), self._schema)
+        return {name: (made_from, exists) for name, made_from, exists in found}
 
     async def _lay_out(self, connection: Connection, layout: Layout) -> None:
-        made_from, _ = await self._definition(connection, layout.name)
-        there = await self._there(connection, layout.tables)
-        refuse_changed(layout, made_from, there)
+        found = await self._there(connection, {layout.name, *layout.tables})
+        there = [name for name in layout.tables if found[name][1]]
+        refuse_changed(layout, found[layout.name][0], there)
         if not there:
-            await connection.execute(_SQL["forget_checkpoint"], layout.name)
+            await connection.execute(_SQL["begin_anew"], [layout.name], [])
             await connection.execute(layout.schema)
-            await connection.execute(_SQL["remember_definition"], layout.name, layout.definition)
+            await connection.execute(_SQL["remember_definitions"], [layout.name], [layout.definition])
 
-    async def _install(self, connection: Connection, table: Table) -> None:
-        made_from, exists = await self._definition(connection, table.name)
-        if not exists:
-            await connection.execute(_SQL["forget_checkpoint"], table.subscription)
-            if not table.strong:  # Those refuse what they cannot take: nothing of them is ever parked.
-                await forget_parked(connection, table.name)
-            await connection.execute(statements(table).create)
-            await connection.execute(_SQL["remember_definition"], table.name, table.definition)
-        elif made_from != table.definition:
-            await _amend(connection, table, amendment(table, made_from))
-        for index in statements(table).indexes:
-            await connection.execute(index)
+    async def _install(self, connection: Connection, tables: Sequence[Table]) -> None:
+        found = await self._there(connection, {table.name for table in tables})
+        refuse_partial_groups(tables, [name for name, (_, exists) in found.items() if exists])
+        missing = [table for table in tables if not found[table.name][1]]
+        for table in tables:
+            made_from, exists = found[table.name]
+            if exists and made_from != table.definition:
+                await _amend(connection, table, amendment(table, made_from))
+        made = [statements(table).create for table in missing]
+        made += [index for table in tables for index in statements(table).indexes]
+        if missing:
+            # Strong ones refuse what they cannot take: nothing of them is ever parked.
+            weak = [table.name for table in missing if not table.strong]
+            await connection.execute(_SQL["begin_anew"], [table.subscription for table in missing], weak)
+        if made:  # All at once, because an app with thirty read models would wait for an answer some hundred times.
+            await connection.execute(";\n".join(made), timeout=INDEX_SECONDS)
+        if missing:
+            names, definitions = zip(*[(table.name, table.definition) for table in missing], strict=True)
+            await connection.execute(_SQL["remember_definitions"], names, definitions)
 
 
 async def _amend(connection: Connection, table: Table, amended: Amendment) -> None:
@@ -256,7 +257,7 @@ async def _amend(connection: Connection, table: Table, amended: Amendment) -> No
         for statement in renew_words(table):
             await connection.execute(statement)
         await _write_again(connection, table)
-    await connection.execute(_SQL["remember_definition"], table.name, table.definition)
+    await connection.execute(_SQL["remember_definitions"], [table.name], [table.definition])
 
 
 async def _write_again(connection: Connection, table: Table) -> None:

@@ -112,12 +112,19 @@ insert into twofold_errors (name, position, code, message, facts) values ($1, $2
 on conflict (name) do update set position = excluded.position, code = excluded.code, message = excluded.message,
     facts = excluded.facts, recorded_at = excluded.recorded_at;
 
--- name: definition
--- The definition under which a table was made (null: not by us), and whether it is there.
-select (select definition from twofold_read_models where name = $1),
-       exists (
-           select 1 from pg_class where relname = $1 and relnamespace = (select oid from pg_namespace where nspname = $2)
-       );
+-- name: there
+-- For each of these names the definition under which its tables were made (null: not by us), and whether a table is called so.
+select wanted.name, made.definition, exists (
+    select 1 from pg_class where relname = wanted.name and relnamespace = (select oid from pg_namespace where nspname = $2)
+)
+from unnest($1::text[]) as wanted (name) left join twofold_read_models made on made.name = wanted.name;
+
+-- name: begin_anew
+-- Tables that are made anew are filled from the first event on by these subscriptions, and nothing is parked of these read models.
+with no_longer_parked as (delete from twofold_parked where read_model = any ($2::text[])),
+     not_taken as (delete from twofold_letters where read_model = any ($2::text[]))
+delete from twofold_checkpoints c using unnest($1::text[]) as filled (name)
+where c.name = filled.name or (c.name > filled.name || '#' and c.name < filled.name || '$');
 
 -- name: forget_checkpoint
 -- A table that is made anew is filled from the first event on.
@@ -144,9 +151,9 @@ values ($1, $2, $3, $4, $5, $6, $7);
 update twofold_checkpoints
 set position = $2, store_id = $3, log_epoch = $4, event_position = $5, event_id = $6, epoch = $7 where name = $1;
 
--- name: remember_definition
--- In the transaction that makes the table.
-insert into twofold_read_models (name, definition) values ($1, $2)
+-- name: remember_definitions
+-- In the transaction that makes the tables.
+insert into twofold_read_models (name, definition) select * from unnest($1::text[], $2::text[])
 on conflict (name) do update set definition = excluded.definition;
 
 -- name: create_table

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 
 import msgspec
@@ -52,6 +53,7 @@ def checksum(script: str) -> str:
     return hashlib.sha256(script.replace("\r\n", "\n").strip().encode()).hexdigest()
 
 
+@cache
 def load_migrations(package: str, folder: str = "schema") -> tuple[Migration, ...]:
     """The files ``0001_name.sql``, … of a folder inside a package, in order; ``DefinitionError`` on a gap or a double."""
     found = []

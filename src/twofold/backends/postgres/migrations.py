@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import msgspec
+
 from twofold.backends.postgres.connection import Connection, Connections, quoted
 from twofold.errors import StoreRefusedError
 from twofold.store.migrations import Applied, Migration, SchemaState, load_migrations, state
@@ -34,8 +38,8 @@ class Migrations:
             # From here on one process at a time; a lock of the transaction, because behind a pooler a session is nobody's.
             await connection.execute(_SQL["wait_as_long_as_it_takes"])
             await connection.execute(_SQL["lock"], self._name, timeout=_LONG_SECONDS)
-            for migration in (await self._state(connection)).pending:
-                await self._run(connection, migration)
+            if pending := (await self._state(connection)).pending:
+                await self._run(connection, pending)
             return await self._state(connection)
 
     async def _state(self, connection: Connection) -> SchemaState:
@@ -49,13 +53,13 @@ class Migrations:
         rows = await connection.fetch(_SQL["applied"]) if ours else []
         return state(self._shipped, [Applied(*row) for row in rows])
 
-    async def _run(self, connection: Connection, migration: Migration) -> None:
-        if migration.number == 1:
-            await connection.execute(f"create schema if not exists {quoted(self._name)}")
-            await connection.execute(_SQL["table"])
-        await connection.execute(migration.script, timeout=_LONG_SECONDS)
-        ran = migration.applied
-        await connection.execute(_SQL["record"], ran.number, ran.name, ran.checksum)
+    async def _run(self, connection: Connection, pending: Sequence[Migration]) -> None:
+        scripts = [migration.script for migration in pending]
+        if pending[0].number == 1:
+            scripts = [f"create schema if not exists {quoted(self._name)}", _SQL["table"], *scripts]
+        await connection.execute(";\n".join(scripts), timeout=_LONG_SECONDS)
+        ran = zip(*[msgspec.structs.astuple(migration.applied) for migration in pending], strict=True)
+        await connection.execute(_SQL["record"], *map(list, ran))
 
 
 async def _row(connection: Connection, statement: str, *values: object) -> tuple[int, bool]:

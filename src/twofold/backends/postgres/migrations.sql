@@ -35,4 +35,4 @@ create table if not exists migrations (
 );
 
 -- name: record
-insert into migrations (number, name, checksum) values ($1, $2, $3);
+insert into migrations (number, name, checksum) select * from unnest($1::integer[], $2::text[], $3::text[]);

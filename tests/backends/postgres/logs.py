@@ -60,6 +60,7 @@ def log_at(place: PostgresURL, **options: float) -> PostgresLog:
 async def blocked(beside: Outsider, place: PostgresURL) -> int:
     """The server process of the log's append that waits for a lock, as soon as there is one."""
     while True:
+        await beside.execute("select pg_stat_clear_snapshot()")  # A transaction sees who was there at its first look.
         process: int | None = await beside.fetchval(
             "select pid from pg_stat_activity where application_name = $1 and wait_event_type = 'Lock'",
             f"twofold append {place.schema}",

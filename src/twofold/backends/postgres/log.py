@@ -84,9 +84,9 @@ class PostgresLog:
     async def open(self) -> None:
         try:
             await self._reads.open()
-            await self._appends.open()
-            async with self._appends.connection() as connection:
-                await refuse_unsafe(connection, self._appends.address)
+            await self._appends.open(at_once=False)  # Who only reads needs none.
+            async with self._reads.connection() as connection:
+                await refuse_unsafe(connection, self._reads.address)
             await self._settle_schema()
         except BaseException:
             await self.close()

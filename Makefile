@@ -16,7 +16,7 @@ help:  ## say what there is
 demo: $(VENV)/installed  ## run the shop and the co-op, with a live view
 	$(BIN)/twofold demo
 
-test: check  ## everything that must hold before a change goes in, in about six minutes
+test: check  ## everything that must hold before a change goes in, in less than six minutes
 	$(BIN)/pytest -q -n 2 --dist worksteal
 
 # mypy goes through the tests too; pyright, which would take three times as long for all, does so in campaigns.

@@ -49,7 +49,7 @@ _INDEXES_ONLY = {
 class PostgresLog:
     """An ``EventStore`` in the schema ``schema`` of the database at ``url``, read over at most ``pool_max`` connections.
 
-    One more connection listens for other processes' appends, and two append. Whoever waits longer than
+    One more connection listens for other processes' appends, and at most two append. Whoever waits longer than
     ``busy_seconds`` for the others is told that the log is locked. With ``migrate=False`` an older or empty schema is
     refused instead of upgraded. ``read_schema`` is where strong read models are, if there are any.
     """

@@ -127,7 +127,7 @@ delete from twofold_checkpoints c using unnest($1::text[]) as filled (name)
 where c.name = filled.name or (c.name > filled.name || '#' and c.name < filled.name || '$');
 
 -- name: forget_checkpoint
--- A table that is made anew is filled from the first event on.
+-- With those of its partitions.
 delete from twofold_checkpoints where name = $1 or (name > $1 || '#' and name < $1 || '$');
 
 -- name: hold_checkpoint

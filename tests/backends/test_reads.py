@@ -18,6 +18,7 @@ from twofold.errors import QueryError, StoreError, StoreRefusedError
 from twofold.messages import Indexed, Key
 from twofold.messages.markers import Searchable
 from twofold.projections import Advance, Changes, ReadModel, ReadStore, table_of
+from twofold.projections.layout import Layout
 from twofold.subscriptions import Checkpoint, Note
 
 
@@ -317,6 +318,20 @@ async def test_a_table_that_was_dropped_is_filled_from_the_first_event_again(rea
     await reads.install([msgspec.structs.replace(KEYS, folds=("FamilyEnrolled",))])
     assert await reads.checkpoints(["keys"]) == {}
     assert await reads.select(KEYS, "", {}) == []
+
+
+async def test_what_tables_were_made_from_is_known_of_those_that_are_there(reads: ReadStore) -> None:
+    await reads.install([KEYS, EVERYTHING])
+    assert await reads.definitions(["keys", "nothing"]) == {"keys": KEYS.definition}
+    await statement(reads, "drop table keys")
+    assert await reads.definitions(["keys", "everything"]) == {"everything": EVERYTHING.definition}
+
+
+async def test_a_projection_in_sql_is_known_by_its_own_name_whatever_its_tables_are_called(reads: ReadStore) -> None:
+    totals = Layout("totals", ("sums",), "create table sums (n integer)", "made from nothing")
+    await reads.install([], [totals])
+    assert await reads.definitions([], ["totals"]) == {"totals": "made from nothing"}
+    assert await reads.definitions(["totals"]) == {}
 
 
 async def test_a_table_of_somebody_else_is_left_alone(reads: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from tests.postgres_server import own_schemas
+from tests.read_stores import asking
 from twofold import App, Command, Receipt
 from twofold.examples.coop.app import coop
 from twofold.examples.coop.commands import (
@@ -32,7 +33,7 @@ from twofold.examples.coop.questions import (
     SearchFamilies,
 )
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = asking
 
 AUGUST, SEPTEMBER, OCTOBER = date(2024, 8, 1), date(2024, 9, 1), date(2024, 10, 1)
 

@@ -47,6 +47,16 @@ async def test_every_schema_is_another_store_and_stays_the_same_one(place: Postg
         assert await again.head() == before
 
 
+async def test_who_never_appends_holds_no_connection_for_it(
+    place: PostgresURL, log: PostgresLog, beside: Outsider
+) -> None:
+    held = "select count(*) from pg_stat_activity where application_name = $1"
+    assert (await log.read()).rows == []
+    assert await beside.fetchval(held, f"twofold append {place.schema}") == 0
+    await log.append([append()])
+    assert await beside.fetchval(held, f"twofold append {place.schema}") == 1
+
+
 async def test_many_may_open_a_new_schema_at_once(place: PostgresURL) -> None:
     logs = [log_at(place) for _ in range(12)]
     await asyncio.gather(*(log.open() for log in logs))

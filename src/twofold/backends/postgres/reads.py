@@ -77,12 +77,11 @@ class PostgresReads:
     async def install(
         self, tables: Sequence[Table], layouts: Sequence[Layout] = (), *, leave: Collection[str] = ()
     ) -> None:
-        weak = [table for table in tables if table.name not in leave]
         async with self._connections.transaction() as connection:
             await self._alone(connection)
             for layout in layouts:
                 await self._lay_out(connection, layout)
-            await self._install(connection, weak)
+            await self._install(connection, [table for table in tables if table.name not in leave])
         self.know(tables)
 
     def know(self, tables: Sequence[Table]) -> None:
@@ -142,8 +141,13 @@ class PostgresReads:
 
     async def definitions(self, tables: Collection[str], layouts: Collection[str] = ()) -> Mapping[str, str]:
         async with self._connections.connection() as connection:
-            found = await connection.fetch(_SQL["definitions"], list(tables), list(layouts), self._schema)
-        return dict(map(tuple, found))
+            found = await self._there(connection, {*tables, *layouts})
+        # Those of SQL projections are not called like a table.
+        return {
+            name: made_from
+            for name, (made_from, exists) in found.items()
+            if made_from is not None and (exists or name in layouts)
+        }
 
     async def generations(self, subscriptions: Collection[str]) -> Sequence[Generation]:
         async with self._connections.connection() as connection:
@@ -238,9 +242,8 @@ class PostgresReads:
         made = [statements(table).create for table in missing]
         made += [index for table in tables for index in statements(table).indexes]
         if missing:
-            # Strong ones refuse what they cannot take: nothing of them is ever parked.
-            weak = [table.name for table in missing if not table.strong]
-            await connection.execute(_SQL["begin_anew"], [table.subscription for table in missing], weak)
+            filled = [table.subscription for table in missing]
+            await connection.execute(_SQL["begin_anew"], filled, [table.name for table in missing])
         if made:  # All at once, because an app with thirty read models would wait for an answer some hundred times.
             await connection.execute(";\n".join(made), timeout=INDEX_SECONDS)
         if missing:

@@ -231,13 +231,6 @@ update twofold_read_models set name = $1 where name = $2;
 -- name: forget_definition
 delete from twofold_read_models where name = $1;
 
--- name: definitions
--- Those of SQL projections ($2) are not called like a table.
-select name, definition from twofold_read_models
-where name = any ($2::text[]) or name = any ($1::text[]) and exists (
-    select 1 from pg_class where relname = name and relnamespace = (select oid from pg_namespace where nspname = $3)
-);
-
 -- name: path
 -- Where names without a schema are looked for, and where tables are made: in the first of them.
 select current_setting('search_path');

@@ -115,7 +115,8 @@ class Program(RuleBasedStateMachine):
         raise NotImplementedError
 
     def run(self, doing: Coroutine[Any, Any, T]) -> T:
-        return self.runner.run(doing)
+        # On the loop itself: a runner would set a handler for Ctrl-C each time, a tenth of all the time here.
+        return self.runner.get_loop().run_until_complete(doing)
 
     @initialize(drafts=st.lists(drawn_appends(), max_size=5))
     def begins(self, drafts: Sequence[_Draft]) -> None:

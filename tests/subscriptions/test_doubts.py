@@ -13,6 +13,7 @@ from tests.subscriptions.notebook import AWAY, RANG, Notebook, Rang, engine
 from twofold.errors import BehindError
 from twofold.store.port import Page
 from twofold.subscriptions import Checkpoint, Engine
+from twofold.subscriptions.member import Member
 from twofold.testing.memory import MemoryLog
 
 
@@ -35,6 +36,7 @@ async def level(log: MemoryLog, notebook: Notebook) -> AsyncIterator[Engine]:
     await runner.start()
     await runner.settle()
     yield runner
+    notebook.gate.set()  # Where a test has failed it may be shut, and a stop would wait for it.
     await runner.stop()
 
 
@@ -76,6 +78,21 @@ async def test_nobody_is_told_that_it_is_there_before_it_was_looked_at_again(
     notebook.gate.set()
     await waiting
     assert notebook.kept["all"].position == 3
+
+
+async def test_a_doubt_that_comes_before_somebody_has_heard_makes_him_wait_on() -> None:
+    member = Member("all", RANG, Checkpoint(0, "log", 1))
+    waiting = asyncio.create_task(member.reach(1, timeout_seconds=30))
+    await asyncio.sleep(0)
+    member.advance(there := Checkpoint(1, "log", 1, 1, "bell-1/0"))
+    member.doubt = object()
+    await asyncio.wait([waiting], timeout=0.05)
+    assert not waiting.done()
+    with pytest.raises(BehindError, match="where it stands is being looked at again"):
+        await member.reach(1, timeout_seconds=0)
+    member.doubt = None
+    member.advance(there)
+    assert await waiting
 
 
 async def test_where_nothing_was_lost_nothing_is_made_again(notebook: Notebook, level: Engine) -> None:

@@ -74,11 +74,14 @@ class Member:
 
         False as soon as it is given up: then another worker moves it.
         """
-        if self._has(position):
-            return True
-        started = time.monotonic()
-        if not self.stopped and not self.given_up:
-            await self._wait(position, timeout_seconds)
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        left = timeout_seconds
+        while not (self._has(position) or self.stopped or self.given_up):
+            await self._wait(position, left)
+            # Again where a doubt has come between the word that it is there and whoever waited for that.
+            if (left := started + timeout_seconds - clock()) <= 0:
+                break
         if self.given_up and not self._has(position):
             return False
         if not self._has(position):
@@ -86,8 +89,8 @@ class Member:
                 self.name,
                 position=0 if self._void else self.position,
                 wanted=position,
-                waited_seconds=round(time.monotonic() - started, 3),
-                reason=f"{'stopped' if self.stopped else 'retrying'}: {self.error.fact}" if self.error else "",
+                waited_seconds=round(clock() - started, 3),
+                reason=self._why(),
                 remedy=self.error.remedy if self.error and self.stopped else "",  # Nobody waits for one that stopped.
             )
         return True
@@ -121,6 +124,12 @@ class Member:
             facts=note.values if note else None,
             parked=self.parked,
         )
+
+    def _why(self) -> str:
+        """Why it is late, where that is more than time."""
+        if self.error is not None:
+            return f"{'stopped' if self.stopped else 'retrying'}: {self.error.fact}"
+        return "" if self.doubt is None else "where it stands is being looked at again"
 
     def _has(self, position: int) -> bool:
         return self.position >= position and not self._void and self.doubt is None
